@@ -1,0 +1,169 @@
+"""From a request's text to a valid document: parse, measure, validate. The outcome, good or bad, is remembered.
+
+Laws
+1. What is said of a bad document names places in it (line, column) and names of the contract, never a value.
+2. Rules run in order of price: tokens, then size, then graphql-core's validation.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any
+
+from graphql import (
+    DocumentNode,
+    FragmentDefinitionNode,
+    GraphQLError,
+    GraphQLSchema,
+    GraphQLSyntaxError,
+    OperationDefinitionNode,
+    OperationType,
+    parse,
+    validate,
+)
+
+from federation.limits import Limits, check
+from schema.errors import BadDocument, InvalidDocument, SpilError, TooManyTokens
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong, as the client reads it."""
+
+    error: SpilError
+    locations: tuple[tuple[int, int], ...] = ()
+    path: tuple[str | int, ...] = ()
+
+
+class Problems(Exception):
+    """A request that is refused before anything was run."""
+
+    def __init__(self, *problems: Problem) -> None:
+        super().__init__(", ".join(p.error.code for p in problems))
+        self.problems = problems
+
+
+@dataclass(frozen=True)
+class Document:
+    """A valid operation of one contract."""
+
+    contract: str
+    schema: GraphQLSchema
+    ast: DocumentNode
+    operation: OperationDefinitionNode
+    fragments: dict[str, FragmentDefinitionNode]
+    hash: str  # of text and operation name: what logs and the reads log name
+
+    @property
+    def name(self) -> str | None:
+        return self.operation.name.value if self.operation.name else None
+
+    @property
+    def is_mutation(self) -> bool:
+        return self.operation.operation is OperationType.MUTATION
+
+
+def operation_hash(text: str, name: str | None) -> str:
+    """SHA-256 of the document and the chosen operation's name, hex."""
+    return hashlib.sha256(f"{name or ''}\n{text}".encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def read_document(contract: str, schema: GraphQLSchema, text: str, name: str | None, limits: Limits) -> Document:
+    """Parses, measures and validates. Raises Problems."""
+    ast = _parse(text, limits)
+    operation = _choose(ast, name)
+    try:
+        check(ast, operation, limits)
+    except SpilError as error:
+        raise Problems(Problem(error)) from None
+    except RecursionError:
+        raise Problems(Problem(BadDocument())) from None
+    errors = validate(schema, ast, max_errors=20, hide_suggestions=True)
+    if errors:
+        raise Problems(*(Problem(InvalidDocument(_words(e)), _locations(e)) for e in errors))
+    fragments = {d.name.value: d for d in ast.definitions if isinstance(d, FragmentDefinitionNode)}
+    return Document(contract, schema, ast, operation, fragments, operation_hash(text, name))
+
+
+def _parse(text: str, limits: Limits) -> DocumentNode:
+    try:
+        return parse(
+            text, max_lexical_tokens=limits.tokens, max_comments=limits.tokens, allow_empty_selection_sets=False
+        )
+    except GraphQLSyntaxError as error:
+        if "contains more than" in error.message:
+            raise Problems(Problem(TooManyTokens())) from None
+        line, column = _locations(error)[0] if error.locations else (1, 1)
+        words = f"The document cannot be read at line {line}, column {column}."
+        raise Problems(Problem(BadDocument(words), _locations(error))) from None
+    except (RecursionError, UnicodeError):
+        raise Problems(Problem(BadDocument())) from None
+
+
+def _choose(ast: DocumentNode, name: str | None) -> OperationDefinitionNode:
+    operations = [d for d in ast.definitions if isinstance(d, OperationDefinitionNode)]
+    if name is not None:
+        operations = [d for d in operations if d.name and d.name.value == name]
+        if not operations:
+            raise Problems(Problem(BadDocument("The document has no operation of the name that `operationName` gives.")))
+    if len(operations) != 1:
+        words = "has several operations: give `operationName`" if operations else "has no operation"
+        raise Problems(Problem(BadDocument(f"The document {words}.")))
+    return operations[0]
+
+
+def _locations(error: GraphQLError) -> tuple[tuple[int, int], ...]:
+    return tuple((place.line, place.column) for place in error.locations or ())
+
+
+# graphql-core's sentences quote literals; these beginnings are those that name only what the contract or the document names.
+_QUOTES_NAMES_ONLY = (
+    "Cannot query field ",
+    "Unknown argument ",
+    "Unknown type ",
+    "Unknown fragment ",
+    "Unknown directive ",
+    "Variable ",
+    "Fragment ",
+    "Argument ",
+    "There can be only one ",
+    "Directive ",
+)
+
+
+def _words(error: GraphQLError) -> str:
+    message = error.message
+    if message.startswith("Field ") and ("selection" in message or "argument" in message or "conflict" in message):
+        return message
+    if message.startswith(_QUOTES_NAMES_ONLY) and "found" not in message and "value" not in message:
+        return message
+    return "A value does not fit the type that its place asks for."
+
+
+class Documents:
+    """Valid documents by contract and text, the latest `size` of them; the refused ones too, so that they stay cheap."""
+
+    def __init__(self, limits: Limits, size: int = 1_000) -> None:
+        self._limits = limits
+        self._size = size
+        self._known: OrderedDict[tuple[str, str, str | None], Document | Problems] = OrderedDict()
+
+    def get(self, contract: str, schema: GraphQLSchema, text: str, name: str | None) -> Document:
+        """The document of this text. Raises Problems."""
+        key = (contract, text, name)
+        found: Any = self._known.get(key)
+        if found is None:
+            try:
+                found = read_document(contract, schema, text, name, self._limits)
+            except Problems as problems:
+                found = problems
+            self._known[key] = found
+            if len(self._known) > self._size:
+                self._known.popitem(last=False)
+        else:
+            self._known.move_to_end(key)
+        if isinstance(found, Problems):
+            raise Problems(*found.problems)
+        return found  # type: ignore[no-any-return]  # the cache holds these two kinds only

@@ -1,0 +1,254 @@
+"""A plan: one operation of one contract as one statement, with all that a request adds to it. Frozen, ordered, printable."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from graphql import (
+    FieldNode,
+    GraphQLObjectType,
+    SelectionSetNode,
+    get_named_type,
+    get_nullable_type,
+    get_variable_values,
+    is_input_type,
+    type_from_ast,
+)
+
+from federation.arguments import Arguments, Variables, arguments_of, is_structural, shape
+from federation.build import ArgumentError, Bind, Build, Mark, Request
+from federation.catalogue import Catalogue, Rows
+from federation.compiler import compile_object
+from federation.document import Document, Problem, Problems
+from federation.keyed import Keys, named_types
+from federation.limits import Limits
+from federation.rows import Row
+from federation.selection import below, collect
+from schema.errors import BadInput, TooCostly
+
+
+REFERENCE = "#reference"  # no variable of a document can have this name
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What the compiler knows of a role: its predicates by table, and the tables that need no party to be read."""
+
+    role: str
+    predicates: Mapping[str, str]
+    directory: frozenset[str]
+    constants: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One statement and how to bind it."""
+
+    contract: str
+    name: str | None
+    hash: str
+    sql: str
+    binds: tuple[tuple[str, Bind], ...]
+    tables: tuple[str, ...]
+    marks: tuple[Mark, ...]
+    has_subjects: bool
+    in_directory: bool  # no party-scoped table: the directory pool, one implicit statement
+    keyed: tuple[Keys, ...]
+    cost: Any
+    limits: Limits
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The live layers that this plan asks, each once."""
+        return tuple(sorted({mark.label for mark in self.marks if mark.kind == "live"}))
+
+    def weigh(self, variables: Variables) -> int:
+        """Nodes that this request may touch. Raises TooCostly."""
+        weight: int = self.cost.weigh(variables, self.limits.default_page)
+        if weight > self.limits.cost:
+            raise TooCostly
+        return weight
+
+    def bind(self, request: Request) -> list[Any]:
+        """The values of the statement. Raises ArgumentError."""
+        return [bind(request) for _, bind in self.binds]
+
+    def key_errors(self, variables: Variables) -> list[ArgumentError]:
+        return [error for keys in self.keyed for error in keys.errors(variables)]
+
+
+def coerce(document: Document, given: Mapping[str, Any]) -> Variables:
+    """The request's variables, coerced by graphql-core. Raises Problems, with the path of the first field that uses each."""
+    definitions = document.operation.variable_definitions or ()
+    if not definitions:
+        return {}
+    values = get_variable_values(document.schema, definitions, dict(given), hide_suggestions=True)
+    if not isinstance(values, list):
+        return values.coerced
+    problems = []
+    for error in values:
+        name = _variable_of(error)
+        words = f"Variable `${name}` has a value that its type does not allow." if name else None
+        problems.append(Problem(BadInput(words), path=_first_use(document, name)))
+    raise Problems(*problems)
+
+
+def _variable_of(error: Any) -> str | None:
+    for node in error.nodes or ():
+        if hasattr(node, "variable"):
+            return str(node.variable.name.value)
+    return None
+
+
+def _first_use(document: Document, name: str | None) -> tuple[str, ...]:
+    """The response path of the first field with an argument that mentions the variable."""
+
+    def search(selections: SelectionSetNode | None, path: tuple[str, ...], depth: int) -> tuple[str, ...] | None:
+        for node in selections.selections if selections and depth < 30 else ():
+            here, inside = path, getattr(node, "selection_set", None)
+            if isinstance(node, FieldNode):
+                here = (*path, node.alias.value if node.alias else node.name.value)
+                if any(_mentions(argument.value, name) for argument in node.arguments or ()):
+                    return here
+            elif hasattr(node, "name"):
+                inside = document.fragments[node.name.value].selection_set
+            found = search(inside, here, depth + 1)
+            if found:
+                return found
+        return None
+
+    return search(document.operation.selection_set, (), 0) or ()
+
+
+def _mentions(node: Any, name: str | None) -> bool:
+    if node.kind == "variable":
+        return bool(node.name.value == name)
+    inside = getattr(node, "fields", None) or getattr(node, "values", None) or ()
+    return any(_mentions(getattr(one, "value", one) if node.kind == "object_value" else one, name) for one in inside)
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What of one variable decides about the statement."""
+
+    name: str
+    kind: Any
+    whole: bool  # by value: it stands in a directive
+    types: Mapping[str, Any] | None = None  # by the types that its ids name: it is an id, or a list of them
+
+    def read(self, variables: Variables) -> Any:
+        value = variables.get(self.name)
+        if self.whole:
+            return value
+        return named_types(self.types, value) if self.types is not None else shape(value, self.kind)
+
+
+def probes_of(document: Document) -> tuple[Probe, ...]:
+    """The structural variables of a document, read from its definitions: the same for every request."""
+    in_directives = _directive_variables(document)
+    found = []
+    for definition in document.operation.variable_definitions or ():
+        name = definition.variable.name.value
+        kind = type_from_ast(document.schema, definition.type)
+        assert is_input_type(kind)
+        is_id = get_named_type(kind).name in ("ID", "_Any")
+        if is_id or name in in_directives or is_structural(kind):
+            found.append(Probe(name, kind, name in in_directives, document.schema.type_map if is_id else None))
+    return tuple(found)
+
+
+def _directive_variables(document: Document) -> set[str]:
+    found: set[str] = set()
+
+    def visit(selections: SelectionSetNode) -> None:
+        for node in selections.selections:
+            for directive in node.directives or ():
+                for argument in directive.arguments or ():
+                    if argument.value.kind == "variable":
+                        found.add(argument.value.name.value)  # type: ignore[attr-defined]  # a VariableNode
+            inside = getattr(node, "selection_set", None)
+            if inside:
+                visit(inside)
+
+    visit(document.operation.selection_set)
+    for fragment in document.fragments.values():
+        visit(fragment.selection_set)
+    return found
+
+
+def make_plan(
+    document: Document, catalogue: Catalogue, rules: Rules, variables: Variables, limits: Limits
+) -> Plan:
+    """Compiles a query."""
+    build = _build(document, catalogue, rules, variables, limits)
+    row = Row(build, Rows("(SELECT 1)", {}, tables=()))
+    return _plan(document, rules, build, row, compile_object(row, "Query", [document.operation.selection_set]))
+
+
+@dataclass(frozen=True)
+class RootField:
+    """One command of a mutation: its response key, its name, its arguments and what is asked of its payload."""
+
+    key: str
+    name: str
+    arguments: Arguments
+    payload: str
+    sets: tuple[SelectionSetNode, ...]
+
+
+def root_fields(
+    document: Document, catalogue: Catalogue, rules: Rules, variables: Variables, limits: Limits
+) -> list[RootField]:
+    """The commands of a mutation, in their order."""
+    build = _build(document, catalogue, rules, variables, limits)
+    mutation = document.schema.mutation_type
+    assert mutation is not None
+    found = []
+    for key, nodes in collect(build, [document.operation.selection_set], mutation.name).items():
+        name = nodes[0].name.value
+        if name == "__typename":
+            continue
+        definition = mutation.fields[name]
+        payload = get_nullable_type(definition.type)
+        assert isinstance(payload, GraphQLObjectType)
+        found.append(RootField(key, name, arguments_of(definition, nodes[0]), payload.name, tuple(below(nodes))))
+    return found
+
+
+def make_payload_plan(
+    document: Document, catalogue: Catalogue, rules: Rules, variables: Variables, limits: Limits, field: RootField
+) -> Plan:
+    """Compiles what is asked of a command's payload; the reference that the command gave is bound."""
+    build = _build(document, catalogue, rules, variables, limits)
+    build.path = (field.key,)
+    arguments = Arguments({"reference": lambda given: given[REFERENCE]})
+    row = Row(build, catalogue.types[field.payload], None, arguments)
+    return _plan(document, rules, build, row, compile_object(row, field.payload, list(field.sets)))
+
+
+def _build(document: Document, catalogue: Catalogue, rules: Rules, variables: Variables, limits: Limits) -> Build:
+    definitions = tuple(document.operation.variable_definitions or ())
+    return Build(document.schema, catalogue, rules.predicates, document.fragments, variables, limits, definitions)
+
+
+def _plan(document: Document, rules: Rules, build: Build, row: Row, json: str) -> Plan:
+    body = row.single()
+    subjects = f", {row.subject()} AS subjects" if build.has_subjects else ""
+    # Neighbouring literals become one: `||` is left-associative, so Postgres would concatenate them for every row.
+    sql = f"/* {rules.role} */ SELECT {json} AS data{subjects}\nFROM {body}".replace("' || '", "")
+    return Plan(
+        contract=document.contract,
+        name=document.name,
+        hash=document.hash,
+        sql=sql,
+        binds=tuple(build.binds),
+        tables=tuple(sorted(build.tables)),
+        marks=tuple(build.marks),
+        has_subjects=build.has_subjects,
+        in_directory=build.tables <= rules.directory,
+        keyed=tuple(build.keyed),
+        cost=build.cost,
+        limits=build.limits,
+    )

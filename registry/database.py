@@ -1,0 +1,195 @@
+"""The registry's Postgres as the gateway uses it: two pools, one statement a read, one transaction a command.
+
+Laws
+1. A party-scoped read is one READ ONLY transaction with `role` and `spil.seer` set for it alone: batch, statement, COMMIT, three round trips.
+2. A read of the directory alone is one implicit statement on a pool whose login can read nothing else.
+3. Settings are local to the transaction, and the pools' reset undoes whatever else was left.
+4. A database that is away is Unavailable within CONNECT seconds; nothing of its own words leaves this module.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import asyncpg
+
+from registry.migrate import role_prefix
+from schema.errors import Internal, SetUp, SpilError, TooSlow, Unavailable
+
+CONNECT = 2.0  # seconds to get a connection, new or from the pool
+SEER = re.compile(r"[a-z]+(:[A-Za-z0-9-]{1,60})?#[a-z]{1,30}")
+SESSION = {
+    "plan_cache_mode": "force_generic_plan",
+    "jit": "off",
+    "max_parallel_workers_per_gather": "0",
+    "random_page_cost": "1.1",
+    "TimeZone": "UTC",
+    "DateStyle": "ISO",
+    "application_name": "spil",
+}
+_AWAY = (
+    OSError,
+    asyncio.TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+)
+
+
+class Database:
+    """The pools of one gateway process. Made by `open`, ended by `close`."""
+
+    def __init__(self, gateway: Any, directory: Any, prefix: str) -> None:
+        self._gateway, self._directory, self._prefix = gateway, directory, prefix
+
+    @classmethod
+    async def open(cls, gateway_url: str, directory_url: str, *, size: int = 8, seconds: float = 5.0) -> Database:
+        """Opens the pools without a connection yet: the hub starts while its database is away."""
+        gateway = await _pool(gateway_url, size, seconds)
+        directory = await _pool(directory_url, size, seconds)
+        return cls(gateway, directory, role_prefix(_database_of(gateway_url)))
+
+    async def close(self) -> None:
+        """Ends the pools; what is under way has two seconds."""
+        for pool in (self._gateway, self._directory):
+            try:
+                await asyncio.wait_for(pool.close(), 2)
+            except (TimeoutError, *_AWAY):
+                pool.terminate()
+
+    async def read(self, role: str | None, seer: str | None, sql: str, values: Sequence[Any]) -> Sequence[Any]:
+        """One statement, one row. `role` None: the directory pool."""
+        with _our_errors():
+            if role is None:
+                connection = await self._directory.acquire(timeout=CONNECT)
+                try:
+                    row: Sequence[Any] = await connection.fetchrow(sql, *values)
+                finally:
+                    await self._directory.release(connection)
+                return row
+            begin = f"BEGIN READ ONLY; {self._acting(role, seer)}"
+            connection = await self._gateway.acquire(timeout=CONNECT)
+            try:
+                await connection.execute(begin)
+                row = await connection.fetchrow(sql, *values)
+                await connection.execute("COMMIT")
+            except BaseException:
+                await _undo(connection)
+                raise
+            finally:
+                await self._gateway.release(connection)
+            return row
+
+    @asynccontextmanager
+    async def command(self, seer: str) -> AsyncIterator[Any]:
+        """A read-write transaction of the role `command`, for one party. Commits unless something is raised."""
+        with _our_errors():
+            connection = await self._gateway.acquire(timeout=CONNECT)
+            try:
+                await connection.execute(f"BEGIN; {self._acting('command', seer)}")
+                yield connection
+                await connection.execute("COMMIT")
+            except BaseException:
+                await _undo(connection)
+                raise
+            finally:
+                await self._gateway.release(connection)
+
+    async def ready(self) -> bool:
+        """Whether both logins answer now."""
+        try:
+            for pool in (self._gateway, self._directory):
+                async with asyncio.timeout(CONNECT):
+                    await pool.fetchval("SELECT 1")
+        except (SpilError, asyncpg.PostgresError, *_AWAY):
+            return False
+        return True
+
+    def _acting(self, role: str, seer: str | None) -> str:
+        # A simple batch takes no parameters: only what matches the strict pattern of a seer is ever written into it.
+        if seer is None or not SEER.fullmatch(seer):
+            raise Internal
+        name = f"{self._prefix}_{role.lower()}"
+        return f"SELECT set_config('role', '{name}', true), set_config('spil.seer', '{seer}', true)"
+
+
+async def _undo(connection: Any) -> None:
+    try:
+        async with asyncio.timeout(1):
+            await connection.execute("ROLLBACK")
+    except (asyncpg.PostgresError, *_AWAY):
+        connection.terminate()
+
+
+async def _reset(connection: Any) -> None:
+    """The pools' reset: nothing is ever set for a session here, so there is nothing to undo, and no round trip."""
+
+
+async def _pool(url: str, size: int, seconds: float) -> Any:
+    settings = SESSION | {"statement_timeout": str(int(seconds * 1000)), "idle_in_transaction_session_timeout": "10000"}
+    pool = asyncpg.create_pool(
+        url,
+        min_size=0,
+        max_size=size,
+        timeout=CONNECT,
+        command_timeout=seconds + 1,
+        max_inactive_connection_lifetime=0,
+        statement_cache_size=200,
+        max_cacheable_statement_size=0,
+        max_cached_statement_lifetime=0,
+        server_settings=settings,
+        reset=_reset,
+    )
+    return await pool
+
+
+async def worker_pool(url: str) -> Any:
+    """A small pool of the worker's login, for what the gateway reads on its behalf: who may speak for whom."""
+    return await _pool(url, 2, 5.0)
+
+
+def _database_of(url: str) -> str:
+    return unquote(urlsplit(url).path.lstrip("/"))
+
+
+class _our_errors:  # noqa: N801  # reads as a statement
+    """Turns what the driver raises into the tree of schema/errors.py; the driver's words stay here."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, asyncpg.QueryCanceledError):
+            raise TooSlow from None
+        if isinstance(error, _AWAY):
+            raise Unavailable from None
+        if isinstance(error, asyncpg.PostgresError):
+            raise Internal from error
+
+
+async def refuse_powerful_logins(settings: Any) -> None:
+    """Raises SetUp when a serving login owns tables, or is a superuser, or passes by row-level security."""
+    for name in ("gateway_url", "directory_url", "worker_url"):
+        try:
+            connection = await asyncpg.connect(getattr(settings, name), timeout=CONNECT)
+        except _AWAY:
+            raise SetUp(f"SPIL_{name.upper()}: the database cannot be reached with it.") from None
+        try:
+            powerful = await connection.fetchval(
+                "SELECT r.rolsuper OR r.rolbypassrls OR EXISTS (SELECT FROM pg_class c WHERE c.relowner = r.oid)"
+                " FROM pg_roles r WHERE r.rolname = current_user"
+            )
+        finally:
+            await connection.close()
+        if powerful:
+            raise SetUp(f"SPIL_{name.upper()}: this login owns tables, or has SUPERUSER or BYPASSRLS. `spil migrate` prints others.")

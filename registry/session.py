@@ -1,0 +1,60 @@
+"""One connection for one piece of work outside the gateway: loading, importing, administration."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+
+from schema.errors import SetUp, Unavailable
+
+if TYPE_CHECKING:
+    Connection = asyncpg.Connection[Any]
+
+PATIENCE = 10.0  # seconds to connect
+UNREACHABLE = "The database cannot be reached."
+REFUSED = "The database refuses this login, or there is no database of that name."
+NOT_MIGRATED = "The database lacks a table of this version. Run `spil migrate` first."
+NOT_ALLOWED = "This login may not do that: it wants the owner's login, or the worker's."
+# 08 is PostgresConnectionError; a server that stops says 57P0x, one without room 53300. InterfaceError: it is closed.
+_LOST = (
+    ConnectionError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+)
+
+
+@asynccontextmanager
+async def session(url: str) -> AsyncIterator[Connection]:
+    """A connection, closed at the end. Raises Unavailable, or SetUp for a database or login that does not fit."""
+    connection = await _connect(url)
+    try:
+        yield connection
+    except asyncpg.UndefinedTableError:
+        raise SetUp(NOT_MIGRATED) from None
+    except asyncpg.InsufficientPrivilegeError:
+        raise SetUp(NOT_ALLOWED) from None
+    except _LOST:
+        raise Unavailable(UNREACHABLE) from None
+    finally:
+        await connection.close(timeout=PATIENCE)
+
+
+async def _connect(url: str) -> Connection:
+    try:
+        return await asyncpg.connect(url, timeout=PATIENCE, server_settings={"TimeZone": "UTC"})
+    except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError):
+        raise SetUp(REFUSED) from None
+    except (OSError, *_LOST):
+        raise Unavailable(UNREACHABLE) from None
+
+
+def written(status: str) -> int:
+    """The number of rows in the status of a statement, as in `INSERT 0 35`."""
+    return int(status.rpartition(" ")[2])

@@ -1,0 +1,72 @@
+"""The catalogue: the one visible list of types and what gives their fields."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from federation.catalogue import Ask, Catalogue, Constant, Keyed, Many, One, Page, Rows
+from resolvers import directory, people
+
+QUERY = Rows(
+    "(SELECT 1)",
+    {
+        "me": One("Viewer", "true"),
+        "node": Keyed(),
+        "nodes": Keyed(argument="ids", many=True),
+        "regions": Many("Region", order=("{code}",), limit=100),
+        "region": One("Region", "{code} = {arg.code}"),
+        "municipality": One("Municipality", "{code} = {arg.code}"),
+        "school": One("School", "{brin} = {arg.brin}"),
+        "student": Keyed(("Student",)),
+        "candidate": Keyed(("Candidate",)),
+        "employer": One("Employer", "{kvk} = {arg.kvk}"),
+        "opportunity": Keyed(("Opportunity",)),
+        "contact": directory.CONTACT,
+        "municipalities": Page("Municipality", None, directory.MUNICIPALITY_ORDERS, directory.MUNICIPALITY_FILTERS),
+        "schools": directory.schools(None),
+        "servicePoints": Page("ServicePoint", None, directory.SERVICE_POINT_ORDERS, directory.SERVICE_POINT_FILTERS),
+        "students": Page("Student", None, people.STUDENT_ORDERS, people.STUDENT_FILTERS),
+        "candidates": Page("Candidate", None, people.CANDIDATE_ORDERS, people.CANDIDATE_FILTERS),
+        "placements": Page("Placement", None, people.OF_MANY, people.PLACEMENT_FILTERS),
+        "opportunities": directory.opportunities(None),
+        "_entities": Keyed(many=True, entities=True),
+        "_service": One("_Service", "true"),
+    },
+    tables=(),
+)
+
+TYPES: Mapping[str, Rows] = {
+    "Query": QUERY,
+    "_Service": Rows("(SELECT 1)", {"sdl": Constant("sdl")}, tables=()),
+    "Viewer": directory.VIEWER,
+    "Region": directory.REGION,
+    "Municipality": directory.MUNICIPALITY,
+    "DoorstroompuntRegion": directory.DOORSTROOMPUNT_REGION,
+    "SchoolBoard": directory.SCHOOL_BOARD,
+    "School": directory.SCHOOL,
+    "ServicePoint": directory.SERVICE_POINT,
+    "CoordinatorPost": directory.COORDINATOR_POST,
+    "PostHistory": directory.POST_HISTORY,
+    "ContactPoint": directory.CONTACT_POINT,
+    "ContactAnswer": directory.CONTACT_ANSWER,
+    "ContactStep": directory.CONTACT_STEP,
+    "Employer": directory.EMPLOYER,
+    "Opportunity": directory.OPPORTUNITY,
+    "Student": people.STUDENT,
+    "Candidate": people.CANDIDATE,
+    "Lead": people.LEAD,
+    "WorkProcess": people.WORK_PROCESS,
+    "Placement": people.PLACEMENT,
+    "Credential": people.CREDENTIAL,
+    "ContactPointPayload": Rows(
+        "(SELECT {arg.reference:uuid} AS contact)", {"contact": One("ContactPoint", "{id} = {parent.contact}")}, tables=()
+    ),
+    "PostPayload": Rows(
+        "(SELECT {arg.reference} AS region)", {"post": One("CoordinatorPost", "{region} = {parent.region}")}, tables=()
+    ),
+}
+
+
+def catalogue(layers: Mapping[str, Ask] | None = None) -> Catalogue:
+    """The catalogue, with the live layers that this process can ask."""
+    return Catalogue(TYPES, layers or {})

@@ -1,0 +1,165 @@
+"""The questions."""
+
+from typing import Optional
+
+import strawberry
+
+from schema.directory import ContactAnswer, Municipality, Node, Region, School, ServicePoint
+from schema.enums import ContactTopic, Notice, RoleName
+from schema.inputs import (
+    CandidateFilter,
+    CandidateOrder,
+    ContactPlace,
+    MunicipalityFilter,
+    OpportunityFilter,
+    OpportunityOrder,
+    PlacementFilter,
+    PlacementOrder,
+    SchoolFilter,
+    SchoolOrder,
+    ServicePointFilter,
+    StudentFilter,
+    StudentOrder,
+)
+from schema.opportunities import Employer, Opportunity
+from schema.pages import Connection, planned
+from schema.people import Candidate, Placement, Student
+from schema.scalars import Brin, Cursor, KvK, MunicipalityCode, RegionCode
+
+
+@strawberry.type(description="Who asks.")
+class Viewer:
+    role: RoleName
+    party: str | None
+    function: str | None
+    name: str | None = strawberry.field(description="Name of the party.")
+    scopes: list[str]
+    notice: Notice | None
+
+
+@strawberry.type
+class Query:
+    me: Viewer
+    regions: list[Region] = strawberry.field(description="All 35, by code.")
+
+    @strawberry.field(description="Whatever has this id; null when there is nothing, or nothing of yours.")
+    def node(self, id: strawberry.ID) -> Node | None:
+        planned()
+
+    @strawberry.field(description="Many ids in one question, in the order asked, at most 100.")
+    def nodes(self, ids: list[strawberry.ID]) -> list[Optional[Node]]:
+        planned()
+
+    @strawberry.field
+    def region(self, code: RegionCode) -> Region | None:
+        planned()
+
+    @strawberry.field
+    def municipality(self, code: MunicipalityCode) -> Municipality | None:
+        planned()
+
+    @strawberry.field
+    def school(self, brin: Brin) -> School | None:
+        planned()
+
+    @strawberry.field
+    def student(self, id: strawberry.ID) -> Student | None:
+        planned()
+
+    @strawberry.field
+    def candidate(self, id: strawberry.ID) -> Candidate | None:
+        planned()
+
+    @strawberry.field
+    def employer(self, kvk: KvK) -> Employer | None:
+        planned()
+
+    @strawberry.field
+    def opportunity(self, id: strawberry.ID) -> Opportunity | None:
+        planned()
+
+    @strawberry.field(description="The one right contact for a topic at a place, and how it was found. Never empty.")
+    def contact(self, topic: ContactTopic, at: ContactPlace) -> ContactAnswer:
+        planned()
+
+    @strawberry.field
+    def municipalities(
+        self,
+        first: int | None = strawberry.UNSET,
+        after: Cursor | None = strawberry.UNSET,
+        last: int | None = strawberry.UNSET,
+        before: Cursor | None = strawberry.UNSET,
+        filter: MunicipalityFilter | None = strawberry.UNSET,
+    ) -> Connection[Municipality]:
+        planned()
+
+    @strawberry.field
+    def schools(
+        self,
+        first: int | None = strawberry.UNSET,
+        after: Cursor | None = strawberry.UNSET,
+        last: int | None = strawberry.UNSET,
+        before: Cursor | None = strawberry.UNSET,
+        filter: SchoolFilter | None = strawberry.UNSET,
+        order: SchoolOrder | None = strawberry.UNSET,
+    ) -> Connection[School]:
+        planned()
+
+    @strawberry.field
+    def service_points(
+        self,
+        first: int | None = strawberry.UNSET,
+        after: Cursor | None = strawberry.UNSET,
+        last: int | None = strawberry.UNSET,
+        before: Cursor | None = strawberry.UNSET,
+        filter: ServicePointFilter | None = strawberry.UNSET,
+    ) -> Connection[ServicePoint]:
+        planned()
+
+    @strawberry.field(description="The students whom this party sees, because of a row for each.")
+    def students(
+        self,
+        first: int | None = strawberry.UNSET,
+        after: Cursor | None = strawberry.UNSET,
+        last: int | None = strawberry.UNSET,
+        before: Cursor | None = strawberry.UNSET,
+        filter: StudentFilter | None = strawberry.UNSET,
+        order: StudentOrder | None = strawberry.UNSET,
+    ) -> Connection[Student]:
+        planned()
+
+    @strawberry.field(description="The candidates who were presented to this party.")
+    def candidates(
+        self,
+        first: int | None = strawberry.UNSET,
+        after: Cursor | None = strawberry.UNSET,
+        last: int | None = strawberry.UNSET,
+        before: Cursor | None = strawberry.UNSET,
+        filter: CandidateFilter | None = strawberry.UNSET,
+        order: CandidateOrder | None = strawberry.UNSET,
+    ) -> Connection[Candidate]:
+        planned()
+
+    @strawberry.field
+    def placements(
+        self,
+        first: int | None = strawberry.UNSET,
+        after: Cursor | None = strawberry.UNSET,
+        last: int | None = strawberry.UNSET,
+        before: Cursor | None = strawberry.UNSET,
+        filter: PlacementFilter | None = strawberry.UNSET,
+        order: PlacementOrder | None = strawberry.UNSET,
+    ) -> Connection[Placement]:
+        planned()
+
+    @strawberry.field
+    def opportunities(
+        self,
+        first: int | None = strawberry.UNSET,
+        after: Cursor | None = strawberry.UNSET,
+        last: int | None = strawberry.UNSET,
+        before: Cursor | None = strawberry.UNSET,
+        filter: OpportunityFilter | None = strawberry.UNSET,
+        order: OpportunityOrder | None = strawberry.UNSET,
+    ) -> Connection[Opportunity]:
+        planned()

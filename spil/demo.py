@@ -1,0 +1,206 @@
+"""The demo: from nothing to a running hub with fictitious data, in steps that show their time.
+
+Laws
+1. The port is bound before Postgres starts, and Postgres is stopped however the demo ends (short of SIGKILL).
+2. Data that is complete carries a mark; without it a load starts anew from an empty database.
+3. Here, and nowhere else, the demo's issuer is mounted and trusted.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import secrets
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from registry.embedded import Embedded, discard
+from registry.embedded_home import home_folder
+from spil.log import Log, Write
+from spil.progress import Steps
+from spil.server import listen, run_until_signal, serve
+from spil.settings import Settings, require
+
+ISSUER_PATH = "/demo/issuer"
+ADDRESS_FILE = "address"
+LOG_FILE = "requests.jsonl"
+
+
+def run(settings: Settings, scale: float, fresh: bool) -> None:
+    """Runs the demo until a signal ends it. Raises SetUp."""
+    listener = listen(settings.host, settings.port)
+    steps = Steps()
+    try:
+        with _end_on_sigterm():
+            if settings.database_url is not None:
+                require(settings, "gateway_url", "directory_url", "worker_url")
+                run_until_signal(_demo(settings, None, listener, steps, scale))
+            else:
+                if fresh:
+                    discard(home_folder("demo"))
+                with _postgres(steps) as server:
+                    run_until_signal(_demo(settings, server, listener, steps, scale))
+    except KeyboardInterrupt:
+        pass  # before the loop ran: there was nothing to end but Postgres, and that has ended
+    finally:
+        listener.close()
+
+
+@contextmanager
+def _postgres(steps: Steps) -> Iterator[Embedded]:
+    with steps.step("Starting Postgres") as tell:
+        server = Embedded.start(None, tell)
+    try:
+        yield server
+    finally:
+        with _deaf(), steps.step("Stopping Postgres"):
+            server.stop()
+
+
+async def _demo(
+    settings: Settings, server: Embedded | None, listener: socket.socket, steps: Steps, scale: float
+) -> None:
+    from auth.issuer import issuer_app
+    from spil.app import build_app
+    from spil.wiring import build
+
+    owner = server.url if server is not None else str(settings.database_url)
+    await _load(owner, server, steps, scale)
+    issuer = f"http://127.0.0.1:{settings.port}{ISSUER_PATH}"
+    with steps.step("Preparing logins and the demo's issuer"):
+        settings = await _with_logins(settings, owner, server)
+        parties = await _trust(owner, issuer)
+    with steps.step("Building the contracts and the app"):
+        parts = await build(settings, frozenset({f"127.0.0.1:{settings.port}"}))
+        log = Log(_log_file(server))
+        app = Fork(ISSUER_PATH, issuer_app(issuer, parties.__contains__), build_app(parts, log, demo=True))
+    try:
+        await serve(app, listener, lambda: _announce(settings, server, steps))
+    finally:
+        await parts.close()
+
+
+async def _load(owner: str, server: Embedded | None, steps: Steps, scale: float) -> None:
+    """Migrates, and loads reference and demo data unless a complete load of this scale is there."""
+    from registry import demo, reference
+    from registry.migrate import migrate
+    from registry.seed import seed
+
+    mark = f"spil demo {scale:g}"
+    complete = await demo.mark_of(owner) == mark
+    if not complete and server is not None:
+        await demo.empty(server)
+    with steps.step("Migrating") as tell:
+        await migrate(owner, tell)
+    if complete:
+        return
+    if server is None:
+        await demo.refuse_used(owner)
+    with steps.step("Loading regions, municipalities, postcodes") as tell:
+        await reference.load(owner, tell)
+    with steps.step(f"Loading demo data (scale {scale:g})") as tell:
+        await seed(owner, scale, tell)
+    await demo.set_mark(owner, mark)
+
+
+async def _with_logins(settings: Settings, owner: str, server: Embedded | None) -> Settings:
+    key = settings.cursor_key or secrets.token_bytes(32)
+    if server is None:
+        return dataclasses.replace(settings, cursor_key=key)
+    from registry.migrate import LOGINS, make_logins
+
+    made = await make_logins(owner, {login: secrets.token_urlsafe(24) for login in LOGINS})
+    return dataclasses.replace(
+        settings,
+        cursor_key=key,
+        database_url=owner,
+        gateway_url=made.gateway,
+        directory_url=made.directory,
+        worker_url=made.worker,
+    )
+
+
+async def _trust(owner: str, issuer: str) -> frozenset[str]:
+    from auth.issuer import DEMO_AUDIENCE, DEMO_CLIENT
+    from auth.viewer import PARTIES
+    from registry.demo import trust_issuer
+
+    pairs = [(kind, function) for kind, row in PARTIES.items() for function in sorted(row.functions)]
+    return await trust_issuer(owner, issuer, DEMO_AUDIENCE, DEMO_CLIENT, pairs)
+
+
+class Fork:
+    """One ASGI app below `path`, another everywhere else; both on one socket."""
+
+    def __init__(self, path: str, below: ASGIApp, elsewhere: ASGIApp) -> None:
+        self._path = path
+        self._below = below
+        self._elsewhere = elsewhere
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path: str = scope.get("path", "")
+        if path.startswith(self._path + "/"):
+            scope = dict(scope, root_path=scope.get("root_path", "") + self._path)
+            await self._below(scope, receive, send)
+        else:
+            await self._elsewhere(scope, receive, send)
+
+
+def _log_file(server: Embedded | None) -> Write | None:
+    """The demo's terminal is for people: its log lines go to a file beside its data, line by line."""
+    if server is None:
+        return None
+    return (server.home.folder / LOG_FILE).open("ab", buffering=0).write
+
+
+def _announce(settings: Settings, server: Embedded | None, steps: Steps) -> None:
+    base = f"http://{settings.host}:{settings.port}"
+    if server is not None:
+        (server.home.folder / ADDRESS_FILE).write_text(f"http://127.0.0.1:{settings.port}\n", encoding="utf-8")
+    click.echo(
+        f"""
+Spil is ready after {steps.elapsed:.1f} s.
+
+  {base}/          example queries, and a token per role
+  {base}/graphql   the graph: POST a query; without a token you are PUBLIC
+
+  A token, from a second terminal in this checkout:
+  scripts/spil token --party municipality:GM0796 --function participatie
+
+  A first question:
+  curl -s {base}/graphql -H 'content-type: application/json' \\
+    -d '{{"query": "{{ contact(topic: PUPILS_TO_WORK, at: {{postcode: \\"5211\\"}}) {{ contact {{ name desk }} }} }}"}}'
+
+Ctrl-C stops it; the data stays.
+"""
+    )
+
+
+@contextmanager
+def _end_on_sigterm() -> Iterator[None]:
+    """Outside the loop too, SIGTERM ends the demo as Ctrl-C does: cleaning up on the way out."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """A second, impatient Ctrl-C must not leave Postgres half stopped; its stop has a deadline of its own."""
+    kinds = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(kind, signal.SIG_IGN) for kind in kinds]
+    try:
+        yield
+    finally:
+        for kind, handler in zip(kinds, before, strict=True):
+            signal.signal(kind, handler)

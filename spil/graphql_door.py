@@ -1,0 +1,228 @@
+"""`POST /graphql`: GraphQL over HTTP, from the socket to the engine and back.
+
+Both media types of the specification are spoken: `application/graphql-response+json`, whose status tells whether the request was refused,
+and `application/json`, whose status is 200 for every well-formed request.
+
+Laws
+1. A bad token is 401, never PUBLIC; no token is PUBLIC.
+2. A body is read no further than its cap, and nothing but JSON is read.
+3. A rate is taken before a body is read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from starlette.types import Receive, Scope, Send
+
+from auth.tokens import TokenGate, authorization_of
+from auth.viewer import Viewer
+from federation.engine import Answer, Engine, encode
+from schema.errors import (
+    BadRequest,
+    BodyTooLarge,
+    Internal,
+    MethodNotAllowed,
+    NotAcceptable,
+    SpilError,
+    TooSlow,
+    UnsupportedMediaType,
+)
+from spil.edge import answer_bytes, answer_error
+from spil.rates import Rates, Slower
+
+RESPONSE = b"application/graphql-response+json; charset=utf-8"
+PLAIN = b"application/json; charset=utf-8"
+CORS_ALLOWED = b"authorization, content-type, accept, traceparent"
+
+
+class GraphQLDoor:
+    """The ASGI app behind `/graphql`."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        gate: TokenGate,
+        rates: Rates,
+        *,
+        max_body: int,
+        deadline: float,
+        cors: Mapping[str, tuple[str, ...]],
+    ) -> None:
+        self._engine, self._gate, self._rates = engine, gate, rates
+        self._max_body, self._deadline = max_body, deadline
+        self._cors = {client: frozenset(o.encode() for o in origins) for client, origins in cors.items()}
+        self._origins = frozenset(origin for origins in self._cors.values() for origin in origins)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        state = scope["state"]
+        state["said"]["door"] = "graphql"
+        headers = dict(scope["headers"])
+        extra: list[tuple[bytes, bytes]] = []
+        try:
+            if scope["method"] == "OPTIONS":
+                await self._preflight(headers, send)
+                return
+            if scope["method"] != "POST":
+                extra.append((b"allow", b"POST, OPTIONS"))
+                raise MethodNotAllowed
+            viewer = await self._viewer(scope, state["said"])
+            extra += self._cors_headers(viewer, headers.get(b"origin"))
+            media_type = _accepted(headers.get(b"accept"))
+            answer = await self._answer(viewer, scope, receive, headers, state["request_id"])
+            _note(state["said"], answer)
+            await answer_bytes(send, _status(answer, media_type), media_type, encode(answer, state["request_id"]), extra)
+        except SpilError as error:
+            state["said"]["codes"] = [error.code]
+            if isinstance(error, Slower):
+                extra.append((b"retry-after", str(max(1, round(error.seconds + 0.5))).encode()))
+            if error.status == 401:
+                extra.append((b"www-authenticate", b"Bearer"))
+            await answer_error(send, error, state["request_id"], extra)
+
+    async def _viewer(self, scope: Scope, said: dict[str, Any]) -> Viewer:
+        address = f"address {scope['client'][0] if scope.get('client') else ''}"
+        try:
+            viewer = await self._gate.viewer(authorization_of(scope["headers"]))
+        except SpilError:
+            self._rates.take(address)
+            raise
+        self._rates.take(f"client {viewer.client}" if viewer.client else address)
+        said["role"], said["party"] = viewer.role.value, viewer.party
+        return viewer
+
+    async def _answer(
+        self, viewer: Viewer, scope: Scope, receive: Receive, headers: Mapping[bytes, bytes], request_id: str
+    ) -> Answer:
+        body = await self._body(receive, headers)
+        text, variables, name = read_request(body)
+        try:
+            async with asyncio.timeout(self._deadline):
+                return await self._engine.execute(viewer, text, variables, name, request_id)
+        except TimeoutError:
+            raise TooSlow from None
+
+    async def _body(self, receive: Receive, headers: Mapping[bytes, bytes]) -> bytes:
+        media_type, _, parameters = headers.get(b"content-type", b"").partition(b";")
+        charset = parameters.strip().lower().replace(b'"', b"")
+        if media_type.strip().lower() != b"application/json" or charset not in (b"", b"charset=utf-8"):
+            raise UnsupportedMediaType
+        length = headers.get(b"content-length")
+        if length is not None and (not length.isdigit() or int(length) > self._max_body):
+            raise BodyTooLarge
+        chunks, size, more = [], 0, True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise BadRequest
+            chunk = message.get("body", b"")
+            size += len(chunk)
+            if size > self._max_body:
+                raise BodyTooLarge
+            chunks.append(chunk)
+            more = message.get("more_body", False)
+        return b"".join(chunks)
+
+    # ---- CORS: per client, and nothing for those that list no origin
+
+    def _cors_headers(self, viewer: Viewer, origin: bytes | None) -> list[tuple[bytes, bytes]]:
+        if origin is None or origin not in self._cors.get(viewer.client or "", frozenset()):
+            return []
+        return [
+            (b"access-control-allow-origin", origin),
+            (b"access-control-expose-headers", b"x-request-id, traceparent, retry-after"),
+            (b"vary", b"Origin"),
+        ]
+
+    async def _preflight(self, headers: Mapping[bytes, bytes], send: Send) -> None:
+        origin = headers.get(b"origin")
+        allowed = [(b"allow", b"POST, OPTIONS"), (b"vary", b"Origin")]
+        if origin in self._origins:  # a preflight has no token: whose origin it is shows with the request itself
+            allowed += [
+                (b"access-control-allow-origin", origin or b""),
+                (b"access-control-allow-methods", b"POST"),
+                (b"access-control-allow-headers", CORS_ALLOWED),
+                (b"access-control-max-age", b"600"),
+            ]
+        await send({"type": "http.response.start", "status": 204, "headers": allowed})
+        await send({"type": "http.response.body", "body": b""})
+
+
+def read_request(body: bytes) -> tuple[str, dict[str, Any], str | None]:
+    """`query`, `variables` and `operationName` of a request body. Raises BadRequest."""
+    try:
+        found = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        found = _lenient(body)
+    if not isinstance(found, dict):
+        raise BadRequest
+    text, variables, name = found.get("query"), found.get("variables"), found.get("operationName")
+    if not isinstance(text, str):
+        raise BadRequest("The body wants a `query` of type string.")
+    if variables is not None and not isinstance(variables, dict):
+        raise BadRequest("`variables` wants an object.")
+    if name is not None and not isinstance(name, str):
+        raise BadRequest("`operationName` wants a string.")
+    if not isinstance(found.get("extensions") or {}, dict):
+        raise BadRequest("`extensions` wants an object.")
+    return text, variables or {}, name
+
+
+def _lenient(body: bytes) -> Any:
+    """What orjson refuses and JSON allows, lone surrogates above all: the scalars refuse them with a path."""
+    try:
+        return json.loads(body.decode("utf-8"))
+    except (ValueError, RecursionError):
+        raise BadRequest from None
+
+
+def _accepted(accept: bytes | None) -> bytes:
+    """The media type of the answer. Raises NotAcceptable."""
+    if not accept:
+        return PLAIN
+    best, quality = None, 0.0
+    for part in accept.lower().split(b","):
+        media_type, *parameters = (one.strip() for one in part.split(b";"))
+        q = next((_quality(one[2:]) for one in parameters if one.startswith(b"q=")), 1.0)
+        found = {
+            b"application/graphql-response+json": RESPONSE,
+            b"application/json": PLAIN,
+            b"application/*": PLAIN,
+            b"*/*": PLAIN,
+        }.get(media_type)
+        if found and q > quality:
+            best, quality = found, q
+    if best is None:
+        raise NotAcceptable
+    return best
+
+
+def _quality(text: bytes) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return 0.0
+
+
+def _status(answer: Answer, media_type: bytes) -> int:
+    if not answer.problems or not answer.is_request_error:
+        return 200
+    status = answer.problems[0].error.status
+    if status == 503:
+        return 503
+    if media_type is PLAIN:
+        return 200
+    return status if status != 200 else 400
+
+
+def _note(said: dict[str, Any], answer: Answer) -> None:
+    said["operation"] = answer.operation[:100] if answer.operation else None
+    said["hash"] = answer.hash
+    said["students"] = answer.students or None
+    said["codes"] = sorted({problem.error.code for problem in answer.problems}) or None
+    causes = [p.error.__cause__ for p in answer.problems if isinstance(p.error, Internal) and p.error.__cause__]
+    said["cause"] = type(causes[0]).__name__ if causes else None

@@ -1,0 +1,103 @@
+"""The parts of a gateway, chosen once and handed down: no globals, no framework."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from auth.contracts import cut
+from auth.keys import CAP, KeyRing
+from auth.policy import PREDICATES, directory_tables
+from auth.tokens import TokenGate
+from auth.trust import Trust
+from auth.viewer import Role
+from federation.cursors import Cursors
+from federation.engine import Contract, Engine, ReadOf
+from federation.limits import Limits
+from federation.plan import Rules
+from registry.database import Database, worker_pool
+from registry.reads_log import Entry, ReadsLog
+from registry.trust import load_trust, trust_stamp
+from resolvers.commands import Runner
+from resolvers.everything import catalogue
+from schema.full import build_schema
+from schema.print import print_contract
+from spil.settings import Settings
+from wire.client import fetch_json_bytes
+
+
+@dataclass
+class Parts:
+    """What the app is built from; `close` ends it in the right order."""
+
+    settings: Settings
+    engine: Engine
+    gate: TokenGate
+    database: Database
+    reads_log: ReadsLog
+    trust: Trust
+    keys: KeyRing
+    trust_pool: Any
+    sdl: dict[str, str]
+
+    async def close(self) -> None:
+        await self.keys.close()
+        await self.trust.close()
+        await self.reads_log.close()
+        await self.database.close()
+        self.trust_pool.terminate()
+
+
+def limits_of(settings: Settings) -> Limits:
+    """The engine's limits, from the knobs."""
+    return Limits(
+        tokens=settings.max_tokens,
+        depth=settings.max_depth,
+        introspection_depth=settings.max_introspection_depth,
+        aliases=settings.max_aliases,
+        selections=settings.max_selections,
+        cost=settings.max_cost,
+        page=settings.max_page,
+        answer_bytes=settings.max_answer_bytes,
+        seconds=settings.deadline,
+    )
+
+
+def contracts() -> tuple[dict[str, Contract], dict[str, str]]:
+    """Every role's contract, and its SDL."""
+    full = build_schema()
+    made, printed = {}, {}
+    for role in Role:
+        schema = cut(full._schema, role)
+        printed[role.value] = print_contract(full, schema)
+        rules = Rules(role.value.lower(), PREDICATES[role], directory_tables(role), {"sdl": printed[role.value]})
+        made[role.value] = Contract(schema, rules)
+    return made, printed
+
+
+async def build(settings: Settings, listed_hosts: frozenset[str] = frozenset()) -> Parts:
+    """Builds and starts everything but the server. `listed_hosts` are private addresses that issuers may have (the demo's own)."""
+    assert settings.gateway_url and settings.directory_url and settings.worker_url and settings.cursor_key
+    limits = limits_of(settings)
+    database = await Database.open(
+        settings.gateway_url, settings.directory_url, size=settings.pool_size, seconds=settings.deadline
+    )
+    reads_log = ReadsLog(settings.gateway_url, settings.reads_log_timeout)
+    reads_log.start()
+    trust_pool = await worker_pool(settings.worker_url)
+    trust = Trust(partial(load_trust, trust_pool), stamp=partial(trust_stamp, trust_pool))
+    fetch = partial(fetch_json_bytes, deadline=5, cap=CAP, allow_private=listed_hosts)
+    keys = KeyRing(fetch, trust.issuers)
+    await trust.start()
+    keys.start()
+    made, printed = contracts()
+
+    async def record(read: ReadOf) -> None:
+        who = read.viewer
+        await reads_log.record(
+            Entry(who.seer, who.subject, who.client, who.purpose, read.operation_hash, read.request_id, read.layers, read.students)
+        )
+
+    engine = Engine(made, catalogue(), database, record, Cursors(settings.cursor_key), limits, Runner(database))
+    return Parts(settings, engine, TokenGate(trust, keys), database, reads_log, trust, keys, trust_pool, printed)
