@@ -130,7 +130,9 @@ class _Cut:
             kept -= empty
 
     def _may_stay(self, name: str, kind: GraphQLNamedType) -> bool:
-        if is_introspection_type(kind) or not isinstance(kind, GraphQLObjectType | GraphQLInterfaceType | GraphQLUnionType):
+        if is_introspection_type(kind) or not isinstance(
+            kind, GraphQLObjectType | GraphQLInterfaceType | GraphQLUnionType
+        ):
             return True
         return visible(self._role, name)
 
@@ -179,14 +181,12 @@ class _Cut:
             return self._enum(kind)
         kwargs: dict[str, Any] = dict(kind.to_kwargs())
         if isinstance(kind, GraphQLUnionType):
-            kwargs["types"] = (lambda: [self._named(one) for one in kind.types if one.name in self._kept])
+            kwargs["types"] = lambda: [self._named(one) for one in kind.types if one.name in self._kept]
         elif isinstance(kind, GraphQLInputObjectType):
-            kwargs["fields"] = (lambda: {name: self._field(f) for name, f in kind.fields.items()})
+            kwargs["fields"] = lambda: {name: self._field(f) for name, f in kind.fields.items()}
         elif isinstance(kind, GraphQLObjectType | GraphQLInterfaceType):
-            kwargs["interfaces"] = (lambda: [self._named(one) for one in kind.interfaces if one.name in self._kept])
-            kwargs["fields"] = (
-                lambda: {name: self._field(kind.fields[name]) for name in self._fields(kind, self._kept)}
-            )
+            kwargs["interfaces"] = lambda: [self._named(one) for one in kind.interfaces if one.name in self._kept]
+            kwargs["fields"] = lambda: {name: self._field(kind.fields[name]) for name in self._fields(kind, self._kept)}
         return type(kind)(**kwargs)
 
     def _enum(self, kind: GraphQLEnumType) -> GraphQLEnumType:

@@ -1,7 +1,7 @@
 """Wall 2: per role and table, the predicate that the compiler puts into every FROM of that table.
 
-Written by hand from the design's sections 3 and 4. The row-level security in the migrations is another transcription of the same pages, and
-the tests' oracle a third: none is made from another, and a differential test holds them together.
+Written by hand from the design's sections 3 and 4. The row-level security in the migrations is another transcription of
+the same pages, and the tests' oracle a third: none is made from another, and a differential test holds them together.
 
 `{column}` is the row's own; `{person.*}` the `sight` row of the young person it is about; `{viewer.*}` who asks.
 
@@ -26,15 +26,17 @@ _OF_CANDIDATE = "{person.until_candidate} > now()"
 
 def _of_case(case_type: str) -> str:
     return (
-        "({person.until_candidate} > now() OR (SELECT true FROM access a WHERE a.seer = {viewer.seer} AND a.student = {student}"
-        f" AND a.case_type = '{case_type}' AND a.case_n = {{n}} AND a.ended_at = 'infinity' AND a.ends_at > now() LIMIT 1))"
+        "({person.until_candidate} > now() OR (SELECT true FROM access a"
+        f" WHERE a.seer = {{viewer.seer}} AND a.student = {{student}} AND a.case_type = '{case_type}'"
+        " AND a.case_n = {n} AND a.ended_at = 'infinity' AND a.ends_at > now() LIMIT 1))"
     )
 
 
 _OWN_REGIONS = "ARRAY (SELECT p.region FROM party_region p WHERE p.party = {viewer.party})"
 _AND_NEIGHBOURS = (
     "ARRAY (SELECT p.region FROM party_region p WHERE p.party = {viewer.party} UNION ALL"
-    " SELECT b.neighbour FROM party_region p JOIN region_neighbour b ON b.region = p.region WHERE p.party = {viewer.party})"
+    " SELECT b.neighbour FROM party_region p JOIN region_neighbour b ON b.region = p.region"
+    " WHERE p.party = {viewer.party})"
 )
 
 _SEERS = {
@@ -100,7 +102,7 @@ _WHOLE = frozenset(
 
 
 def directory_tables(role: Role) -> frozenset[str]:
-    """What a plan of this role may touch on the directory pool: for PUBLIC all that it has, for others what has no policy."""
+    """What a plan of this role may touch on the directory pool: PUBLIC all that it has, others what has no policy."""
     if role is Role.PUBLIC:
         return _WHOLE | {"contact_point", "coordinator_post", "opportunity"}
     return _WHOLE

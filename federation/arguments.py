@@ -1,7 +1,7 @@
 """A field's arguments as they will be bound: read from the document once, from the variables at each request.
 
 Laws
-1. What a request binds comes from its coerced variables or from the document's literals, through graphql-core's coercion.
+1. What a request binds is a coerced variable or a literal of the document, both through graphql-core's coercion.
 2. Nothing is coerced twice: an argument becomes a function of the variables when the plan is made.
 """
 
@@ -33,7 +33,7 @@ ABSENT = Undefined
 
 
 class Arguments:
-    """The arguments of one field: `read(path)` gives a function from the variables to the value at that path, None if absent."""
+    """The arguments of one field: `read(path)` gives a function from the variables to the value there, or None."""
 
     def __init__(self, reads: Mapping[str, Read]) -> None:
         self._reads = reads
@@ -56,7 +56,7 @@ class Arguments:
         return value
 
     def given(self, variables: Variables, *path: str) -> bool:
-        """Whether there is a value other than null at the path: a structural question, so it is part of a plan's key."""
+        """Whether there is a value other than null at the path: a structural question, part of a plan's key."""
         return self.read(*path)(variables) is not None
 
 

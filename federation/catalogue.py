@@ -1,6 +1,7 @@
 """What a catalogue says: for every output field of every type, which column, relation, page or source gives it.
 
-A catalogue is plain data; `resolvers/` writes it, the compiler reads it. Its SQL pieces are templates whose braces name columns:
+A catalogue is plain data; `resolvers/` writes it, the compiler reads it. Its SQL pieces are templates; braces name
+columns:
 
     {name}           a column of the row itself; whatever is named is selected, nothing else
     {profile.hours}  a column of a to-one join that `Rows.joins` declares under that name; joined only where it is named
@@ -155,7 +156,7 @@ class Join:
 
 @dataclass(frozen=True)
 class Lookup:
-    """How an object is found by its id: `link` over {key.text}, {key.uuid} and {key.part}; `entity` names its @key field."""
+    """How an object is found by its id: `link` over {key.text}, {key.uuid}, {key.part}; `entity` is its @key field."""
 
     link: str
     entity: str

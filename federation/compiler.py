@@ -1,4 +1,4 @@
-"""From selections to SQL: every field by its entry. The result of an object is one SQL expression that gives its JSON text.
+"""From selections to SQL: every field by its entry. An object becomes one SQL expression that gives its JSON text.
 
 Laws
 1. Every part of an object is a text that is never null.
@@ -11,7 +11,7 @@ from __future__ import annotations
 from graphql import FieldNode, GraphQLObjectType, SelectionSetNode
 
 from federation.arguments import Arguments, arguments_of
-from federation.build import Build, Mark
+from federation.build import Mark
 from federation.catalogue import Choice, Column, Constant, Entry, Expression, Form, Keyed, Live, Many, One, Page
 from federation.introspection import INTROSPECTION, compile_introspection
 from federation.keyed import compile_keyed
@@ -45,7 +45,9 @@ def compile_field(row: Row, type_name: str, nodes: list[FieldNode]) -> str:
     return compile_entry(row, entry, nodes, arguments, f"{type_name}.{name}")
 
 
-def compile_entry(row: Row, entry: Entry, nodes: list[FieldNode], arguments: Arguments, place: str) -> str:
+def compile_entry(  # noqa: PLR0911  # one case per kind of entry
+    row: Row, entry: Entry, nodes: list[FieldNode], arguments: Arguments, place: str
+) -> str:
     """Dispatch: one case per kind of entry."""
     match entry:
         case Column(name, form):
@@ -53,7 +55,9 @@ def compile_entry(row: Row, entry: Entry, nodes: list[FieldNode], arguments: Arg
         case Expression(sql, form):
             return as_json(row.outside(sql), form)
         case Constant(name):
-            return as_json(row.build.bind_request("text", lambda request: request.constants[name], ("constant", name)), Form.TEXT)
+            return as_json(
+                row.build.bind_request("text", lambda request: request.constants[name], ("constant", name)), Form.TEXT
+            )
         case One():
             return _one(row, entry, nodes, arguments)
         case Choice():

@@ -3,7 +3,7 @@
 AES-SIV (RFC 5297): deterministic, so one place has one cursor, and misuse-resistant, so it needs no nonce.
 
 Laws
-1. A cursor opens only for the seer, list and order that it was made for; all else is BAD_CURSOR, whatever is wrong with it.
+1. A cursor opens only for the seer, list and order that it was made for; all else is BAD_CURSOR.
 2. A cursor tells nothing: two seers' cursors of one young person share no value.
 """
 

@@ -107,7 +107,9 @@ def _choose(ast: DocumentNode, name: str | None) -> OperationDefinitionNode:
     if name is not None:
         operations = [d for d in operations if d.name and d.name.value == name]
         if not operations:
-            raise Problems(Problem(BadDocument("The document has no operation of the name that `operationName` gives.")))
+            raise Problems(
+                Problem(BadDocument("The document has no operation of the name that `operationName` gives."))
+            )
     if len(operations) != 1:
         words = "has several operations: give `operationName`" if operations else "has no operation"
         raise Problems(Problem(BadDocument(f"The document {words}.")))
@@ -118,7 +120,7 @@ def _locations(error: GraphQLError) -> tuple[tuple[int, int], ...]:
     return tuple((place.line, place.column) for place in error.locations or ())
 
 
-# graphql-core's sentences quote literals; these beginnings are those that name only what the contract or the document names.
+# graphql-core's sentences quote literals; those that begin so name only what the contract or the document names.
 _QUOTES_NAMES_ONLY = (
     "Cannot query field ",
     "Unknown argument ",
@@ -143,7 +145,7 @@ def _words(error: GraphQLError) -> str:
 
 
 class Documents:
-    """Valid documents by contract and text, the latest `size` of them; the refused ones too, so that they stay cheap."""
+    """Documents by contract and text, the latest `size` of them; the refused ones too, so that they stay cheap."""
 
     def __init__(self, limits: Limits, size: int = 1_000) -> None:
         self._limits = limits

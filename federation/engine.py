@@ -179,34 +179,47 @@ class Engine:
     ) -> None:
         assert self._run_command is not None, "a contract has commands and the engine has nobody to run them"
         contract, parts = self._contracts[document.contract], []
-        for field in root_fields(document, self._catalogue, contract.rules, variables, self._limits):
+        for root in root_fields(document, self._catalogue, contract.rules, variables, self._limits):
             try:
-                reference = await self._run_command(viewer, field.name, field.arguments.read("input")(variables) or {})
+                reference = await self._run_command(viewer, root.name, root.arguments.read("input")(variables) or {})
             except SpilError as error:
-                answer.problems.append(Problem(error, path=(field.key,)))
-                parts.append(b'"%s":null' % field.key.encode())
+                answer.problems.append(Problem(error, path=(root.key,)))
+                parts.append(b'"%s":null' % root.key.encode())
                 continue
-            parts.append(b'"%s":%s' % (field.key.encode(), await self._payload(viewer, document, field, variables, reference, request_id, answer)))
+            parts.append(
+                b'"%s":%s'
+                % (
+                    root.key.encode(),
+                    await self._payload(viewer, document, root, variables, reference, request_id, answer),
+                )
+            )
         answer.data = b"{" + b",".join(parts) + b"}"
 
     async def _payload(
-        self, viewer: Viewer, document: Document, field: RootField, variables: Variables, reference: str, request_id: str, answer: Answer
+        self,
+        viewer: Viewer,
+        document: Document,
+        root: RootField,
+        variables: Variables,
+        reference: str,
+        request_id: str,
+        answer: Answer,
     ) -> bytes:
         """The payload of a command that has been committed: a query of its own. What fails here says `committed`."""
         with_reference = {**variables, REFERENCE: reference}
         try:
-            key = self.key(document, variables, field.key)
+            key = self.key(document, variables, root.key)
             plan = self._plans.get(key)
             if plan is None:
                 rules = self._contracts[document.contract].rules
-                plan = make_payload_plan(document, self._catalogue, rules, with_reference, self._limits, field)
+                plan = make_payload_plan(document, self._catalogue, rules, with_reference, self._limits, root)
                 self.remember(key, plan)
             plan.weigh(with_reference)
             return await self.run(viewer, plan, self.request(viewer, plan, with_reference), request_id, answer)
         except (SpilError, ArgumentError) as error:
             found = error.error if isinstance(error, ArgumentError) else error
             answer.committed = True
-            answer.problems.append(Problem(found, path=(field.key,)))
+            answer.problems.append(Problem(found, path=(root.key,)))
             return b"null"
 
     # ---- queries

@@ -1,4 +1,4 @@
-"""`__schema` and `__type`: graphql-core answers them over the contract; the statement carries its text like any other value."""
+"""`__schema` and `__type`: graphql-core answers them over the contract, the statement carries the text as a bind."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ def representation_key(types: Mapping[str, Rows], value: Any) -> Key:
     """A representation of Apollo Federation as a key; what is wrong with it stands in `error`."""
     name = value.get("__typename") if isinstance(value, Mapping) else None
     rows = types.get(name) if isinstance(name, str) else None
-    if rows is None or rows.lookup is None:
+    if not isinstance(name, str) or rows is None or rows.lookup is None:
         return Key(error=UnknownEntity())
     if set(value) != {"__typename", rows.lookup.entity} or not isinstance(value[rows.lookup.entity], str):
         return Key(error=BadRepresentation())
@@ -76,9 +76,11 @@ def representation_key(types: Mapping[str, Rows], value: Any) -> Key:
 
 
 def named_types(types: Mapping[str, Any], value: Any) -> tuple[str, ...]:
-    """The known types that ids or representations name, whatever the rest of them looks like: what a plan is made for."""
+    """The known types that ids or representations name, whatever follows: what a plan is made for."""
     values = value if isinstance(value, list) else [value]
-    names = {v.get("__typename") if isinstance(v, Mapping) else str(v).partition(":")[0] for v in values if v is not None}
+    names = {
+        v.get("__typename") if isinstance(v, Mapping) else str(v).partition(":")[0] for v in values if v is not None
+    }
     return tuple(sorted(name for name in names if isinstance(name, str) and name in types))
 
 

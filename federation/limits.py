@@ -43,7 +43,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Size:
-    """Of a selection set: how deep it nests, how many aliases it holds in all, how many fields its widest level selects."""
+    """Of a selection set: how deep it nests, how many aliases it holds, how many fields its widest level selects."""
 
     depth: int = 0
     introspection: int = 0

@@ -2,7 +2,8 @@
 
     CROSS JOIN LATERAL (
         SELECT '{"nodes":[' || string_agg(q.n0, ',' ORDER BY q.k0) || '], ...}' AS j
-        FROM (SELECT <object> AS n0, r.k0 FROM (SELECT columns, keys FROM driver WHERE ... ORDER BY keys LIMIT n) r <laterals>) q)
+        FROM (SELECT <object> AS n0, r.k0
+              FROM (SELECT columns, keys FROM driver WHERE ... ORDER BY keys LIMIT n) r <laterals>) q)
 
 Laws
 1. A page is keyset: `after` and `before` compare the keys of its order; a key is never null.
@@ -106,7 +107,8 @@ class _Page:
             listed.append(f"row_number() OVER (ORDER BY {order}) AS rn")
         condition = f" WHERE {' AND '.join(where)}" if where else ""
         more = " + 1" if numbered else ""
-        return f"(SELECT {', '.join(listed)} FROM {source}{condition} ORDER BY {order} LIMIT {self.size}{more}) {child.outer}"
+        rows = f"SELECT {', '.join(listed)} FROM {source}{condition} ORDER BY {order} LIMIT {self.size}{more}"
+        return f"({rows}) {child.outer}"
 
     def total(self) -> str:
         """The count, over a driver of its own with the same link, policy and filters."""
@@ -149,7 +151,8 @@ def compile_page(
         subject = f", string_agg(q.s, {NO_SUBJECT}){plan.within()} AS s"
         row.subjects.append(f"coalesce({name}.s, {NO_SUBJECT})")
     row.laterals.append(
-        f"CROSS JOIN LATERAL (SELECT {json} AS j{subject}\nFROM (SELECT {', '.join(listed)} FROM {inner}{beside}) q) {name}"
+        f"CROSS JOIN LATERAL (SELECT {json} AS j{subject}"
+        f"\nFROM (SELECT {', '.join(listed)} FROM {inner}{beside}) q) {name}"
     )
     return f"{name}.j"
 

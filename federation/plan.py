@@ -1,4 +1,4 @@
-"""A plan: one operation of one contract as one statement, with all that a request adds to it. Frozen, ordered, printable."""
+"""A plan: one operation of one contract as one statement, and what a request adds to it. Frozen, ordered, printable."""
 
 from __future__ import annotations
 
@@ -27,7 +27,6 @@ from federation.limits import Limits
 from federation.rows import Row
 from federation.selection import below, collect
 from schema.errors import BadInput, TooCostly
-
 
 REFERENCE = "#reference"  # no variable of a document can have this name
 
@@ -80,7 +79,7 @@ class Plan:
 
 
 def coerce(document: Document, given: Mapping[str, Any]) -> Variables:
-    """The request's variables, coerced by graphql-core. Raises Problems, with the path of the first field that uses each."""
+    """The request's variables, coerced by graphql-core. Raises Problems, each with the path of its first use."""
     definitions = document.operation.variable_definitions or ()
     if not definitions:
         return {}
@@ -178,9 +177,7 @@ def _directive_variables(document: Document) -> set[str]:
     return found
 
 
-def make_plan(
-    document: Document, catalogue: Catalogue, rules: Rules, variables: Variables, limits: Limits
-) -> Plan:
+def make_plan(document: Document, catalogue: Catalogue, rules: Rules, variables: Variables, limits: Limits) -> Plan:
     """Compiles a query."""
     build = _build(document, catalogue, rules, variables, limits)
     row = Row(build, Rows("(SELECT 1)", {}, tables=()))

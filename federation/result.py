@@ -1,7 +1,7 @@
 """From the statement's text to the answer's bytes: cursors are sealed, live values joined, all else goes out unparsed.
 
-The statement writes `<nonce><mark>:<payload><nonce>` where Python has something to put. The nonce is 128 random bits per request and a
-bind parameter, so no stored text can forge it.
+The statement writes `<nonce><mark>:<payload><nonce>` where Python has something to put. The nonce is 128 random bits
+per request and a bind parameter, so no stored text can forge it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def seal_marks(text: bytes, nonce: bytes, marks: tuple[Mark, ...], seal: Seal) -
 async def fill_marks(
     text: bytes, nonce: bytes, marks: tuple[Mark, ...], seal: Seal, layers: Mapping[str, Ask], viewer: Any
 ) -> tuple[bytes, list[LiveError]]:
-    """Joins a text with live marks: each layer is asked once for all keys in it. A layer that fails gives null and one error."""
+    """Joins a text with live marks: each layer is asked once for all its keys; one that fails is null, and an error."""
     parts = text.split(nonce)
     loaders = {label: _loader(layers[label], viewer) for label in {m.label for m in marks if m.kind == "live"}}
     waiting: dict[int, tuple[Mark, asyncio.Future[Any]]] = {}
@@ -51,8 +51,7 @@ async def fill_marks(
         if isinstance(value, BaseException):
             error = value if isinstance(value, SpilError) else SourceDown()
             errors[mark.path] = (error, mark.path, mark.label)
-            value = None
-        parts[n] = orjson.dumps(_project(value, mark))
+        parts[n] = orjson.dumps(None if isinstance(value, BaseException) else _project(value, mark))
     return b"".join(parts), list(errors.values())
 
 

@@ -160,10 +160,7 @@ class Row:
         joins = dict(self.inner_joins)
         person = joins.pop("person", None)
         where = list(conditions)
-        if person is None:
-            source = f"{self.source} {self.inner}"
-        else:
-            source = self._driven_by_person(where)
+        source = f"{self.source} {self.inner}" if person is None else self._driven_by_person(where)
         for name, columns in joins.items():
             source += " LEFT JOIN LATERAL " + self._join_sql(name, columns, self.inner, f"{self.inner}_{name}")
         return source, where
@@ -172,15 +169,18 @@ class Row:
         join = self.rows.joins["person"]
         alias = f"{self.inner}_person"
         self.build.touch(join.table)
-        on = self._fill(join.on, lambda name, cast: f"{alias}.{name[7:]}" if name.startswith("person.") else f"y.{name}")
+        on = self._fill(join.on, lambda name, _: f"{alias}.{name[7:]}" if name.startswith("person.") else f"y.{name}")
         policy = self.build.predicate("sight_case")
         if policy:
             where.append(
-                self._fill(policy, lambda name, cast: self._shared(name, cast) or f"{alias}.{name.removeprefix('person.')}")
+                self._fill(
+                    policy, lambda name, cast: self._shared(name, cast) or f"{alias}.{name.removeprefix('person.')}"
+                )
             )
         names = self.inner_names | {name: None for name in self.columns if "." not in name}
         listed = ", ".join(f"y.{name}" for name in names) or "1"
-        return f"{join.table} {alias} CROSS JOIN LATERAL (SELECT {listed} FROM {self.source} y WHERE {on} OFFSET 0) {self.inner}"
+        fenced = f"(SELECT {listed} FROM {self.source} y WHERE {on} OFFSET 0)"
+        return f"{join.table} {alias} CROSS JOIN LATERAL {fenced} {self.inner}"
 
     def _join_sql(self, name: str, columns: dict[str, None], base: str, alias: str) -> str:
         join = self.rows.joins[name]

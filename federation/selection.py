@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from graphql import (
     FieldNode,
@@ -29,6 +30,7 @@ def collect(build: Build, sets: Iterable[SelectionSetNode], type_name: str) -> C
 
 
 def _collect(build: Build, selections: SelectionSetNode, type_name: str, found: Collected, seen: set[str]) -> None:
+    node: Any
     for node in selections.selections:
         if not _included(build, node):
             continue
@@ -61,8 +63,8 @@ def _included(build: Build, node: SelectionNode) -> bool:
     for directive in node.directives or ():
         name = directive.name.value
         if name in ("skip", "include"):
-            given = directive.arguments[0].value
-            truth = build.variables.get(given.name.value) if isinstance(given, VariableNode) else given.value  # type: ignore[attr-defined]  # validated: Boolean!
+            given: Any = (directive.arguments or ())[0].value  # validated: it has `if`, a Boolean! or a variable
+            truth = build.variables.get(given.name.value) if isinstance(given, VariableNode) else given.value
             if truth is None:
                 raise ArgumentError(BadInput(f"@{name} needs true or false."), build.path)
             if truth is (name == "skip"):

@@ -24,7 +24,9 @@ async def earlier_reference(connection: Any, seer: str, key: str, digest: str) -
     The advisory lock makes two repeats at once take turns: the second one finds the first one's row.
     """
     await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"{seer} {key}")
-    row = await connection.fetchrow("SELECT digest, reference FROM command WHERE seer = $1 AND key = $2", seer, UUID(key))
+    row = await connection.fetchrow(
+        "SELECT digest, reference FROM command WHERE seer = $1 AND key = $2", seer, UUID(key)
+    )
     if row is None:
         return None
     if row["digest"] != digest:

@@ -1,7 +1,8 @@
 """The registry's Postgres as the gateway uses it: two pools, one statement a read, one transaction a command.
 
 Laws
-1. A party-scoped read is one READ ONLY transaction with `role` and `spil.seer` set for it alone: batch, statement, COMMIT, three round trips.
+1. A party-scoped read is one READ ONLY transaction with `role` and `spil.seer` set for it alone: a batch, the
+   statement, COMMIT; three round trips.
 2. A read of the directory alone is one implicit statement on a pool whose login can read nothing else.
 3. Settings are local to the transaction, and the pools' reset undoes whatever else was left.
 4. A database that is away is Unavailable within CONNECT seconds; nothing of its own words leaves this module.
@@ -192,4 +193,7 @@ async def refuse_powerful_logins(settings: Any) -> None:
         finally:
             await connection.close()
         if powerful:
-            raise SetUp(f"SPIL_{name.upper()}: this login owns tables, or has SUPERUSER or BYPASSRLS. `spil migrate` prints others.")
+            raise SetUp(
+                f"SPIL_{name.upper()}: this login owns tables, or has SUPERUSER or BYPASSRLS."
+                " `spil migrate` prints how to make others."
+            )

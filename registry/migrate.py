@@ -17,9 +17,21 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 import asyncpg
 
+from schema.errors import SetUp
+
 LOCK = 0x5350494C  # 'SPIL'
 LOGINS = {
-    "gateway": ("directory", "school", "service_point", "municipality", "employer", "coordinator", "national", "command", "scribe"),
+    "gateway": (
+        "directory",
+        "school",
+        "service_point",
+        "municipality",
+        "employer",
+        "coordinator",
+        "national",
+        "command",
+        "scribe",
+    ),
     "directory": ("directory",),
     "worker": ("worker",),
 }
@@ -44,7 +56,7 @@ class Logins:
     worker: str
 
 
-class MigrationChanged(Exception):
+class MigrationChanged(SetUp):
     """A file differs from what was applied under its name."""
 
 
@@ -56,7 +68,7 @@ def migrations() -> list[Migration]:
 
 
 async def migrate(owner_url: str, on_step: Callable[[str], None] | None = None) -> int:
-    """Applies what is missing; gives the number applied. Raises MigrationChanged; a failing file leaves nothing of itself."""
+    """Applies what is missing; gives the number applied. Raises MigrationChanged; a failing file leaves nothing."""
     connection = await asyncpg.connect(owner_url)
     try:
         await connection.execute("SELECT pg_advisory_lock($1)", LOCK)
@@ -98,7 +110,7 @@ def login_statements(database: str) -> str:
     for login, roles in LOGINS.items():
         inherit = "INHERIT" if login != "gateway" else "NOINHERIT"
         name = f"{prefix}_{login}_login"
-        lines.append(f'CREATE ROLE "{name}" LOGIN {inherit} NOBYPASSRLS PASSWORD \'...\';')
+        lines.append(f"CREATE ROLE \"{name}\" LOGIN {inherit} NOBYPASSRLS PASSWORD '...';")
         lines.append("GRANT " + ", ".join(f'"{prefix}_{role}"' for role in roles) + f' TO "{name}";')
     return "\n".join(lines)
 
@@ -118,7 +130,9 @@ async def make_logins(owner_url: str, passwords: Mapping[str, str]) -> Logins:
     return Logins(**{login: with_user(owner_url, f"{prefix}_{login}_login", passwords[login]) for login in LOGINS})
 
 
-async def _make_login(connection: asyncpg.Connection, prefix: str, login: str, roles: tuple[str, ...], password: str) -> None:
+async def _make_login(
+    connection: asyncpg.Connection, prefix: str, login: str, roles: tuple[str, ...], password: str
+) -> None:
     name = f"{prefix}_{login}_login"
     inherit = "INHERIT" if login != "gateway" else "NOINHERIT"
     verb = "ALTER" if await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", name) else "CREATE"

@@ -1,4 +1,6 @@
-"""The reads log: who read whom, confirmed before an answer leaves. Group commit: one writer, one COPY, one COMMIT for all that waits.
+"""The reads log: who read whom, confirmed before an answer leaves.
+
+Group commit: one writer, one COPY and one COMMIT for all that waits.
 
 Laws
 1. A read that is not confirmed within `timeout` is Unavailable: no bytes leave, and no source is asked.
@@ -105,14 +107,25 @@ class ReadsLog:
             self._connection = await self._connect()
         now = datetime.now(UTC)
         rows = [
-            (now, e.seer, e.subject, e.client, e.purpose, e.operation_hash, e.request_id, list(e.layers), _uuids(e.students))
+            (
+                now,
+                e.seer,
+                e.subject,
+                e.client,
+                e.purpose,
+                e.operation_hash,
+                e.request_id,
+                list(e.layers),
+                _uuids(e.students),
+            )
             for e in entries
         ]
         await self._connection.copy_records_to_table("read", records=rows, columns=COLUMNS)
 
     async def _connect(self) -> Any:
         connection = await asyncpg.connect(
-            self._url, server_settings={"synchronous_commit": "on", "TimeZone": "UTC", "application_name": "spil reads log"}
+            self._url,
+            server_settings={"synchronous_commit": "on", "TimeZone": "UTC", "application_name": "spil reads log"},
         )
         database = await connection.fetchval("SELECT current_database()")
         await connection.execute(f'SET ROLE "{role_prefix(database)}_scribe"')

@@ -1,4 +1,4 @@
-"""The commands: one list, one way to run each. A command is a plain async function (viewer, connection, input) -> reference.
+"""The commands: one list, one way to run each. A command is an async function (viewer, connection, input) -> reference.
 
 Laws
 1. A command, its history and its idempotency row are one transaction.

@@ -98,9 +98,11 @@ async def set_contact_point(viewer: Viewer, connection: Any, given: Input) -> st
     if before and deputy == before["id"]:
         raise BadInput("A contact point is not its own deputy.")
     key = await connection.fetchval(
-        "INSERT INTO contact_point (owner_kind, owner, topic, desk, name, phone, mail, hours, absent_until, deputy, partner_only)"
+        "INSERT INTO contact_point"
+        " (owner_kind, owner, topic, desk, name, phone, mail, hours, absent_until, deputy, partner_only)"
         " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
-        " ON CONFLICT (owner_kind, owner, topic) DO UPDATE SET desk = excluded.desk, name = excluded.name, phone = excluded.phone,"
+        " ON CONFLICT (owner_kind, owner, topic) DO UPDATE SET"
+        " desk = excluded.desk, name = excluded.name, phone = excluded.phone,"
         " mail = excluded.mail, hours = excluded.hours, absent_until = excluded.absent_until, deputy = excluded.deputy,"
         " partner_only = excluded.partner_only, verified = NULL RETURNING id",
         kind,

@@ -5,7 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from federation.catalogue import Bound, Choice, Column, Expression, Filter, Form, Join, Lookup, Many, One, OrderKey, Page, Rows
+from federation.catalogue import (
+    Bound,
+    Choice,
+    Column,
+    Expression,
+    Filter,
+    Form,
+    Join,
+    Lookup,
+    Many,
+    One,
+    OrderKey,
+    Page,
+    Rows,
+)
 from resolvers.people import STUDENT_FILTERS, STUDENT_ORDERS
 
 CODE, NUMBER, JSON = Form.CODE, Form.NUMBER, Form.JSON
@@ -67,7 +81,10 @@ REGION = Rows(
         "centreMunicipality": One("Municipality", "{code} = {parent.centre}"),
         "municipalities": Many("Municipality", "{region} = {parent.code}", ("{code}",)),
         "neighbours": Many(
-            "Region", "{code} IN (SELECT b.neighbour FROM region_neighbour b WHERE b.region = {parent.code})", ("{code}",), 40
+            "Region",
+            "{code} IN (SELECT b.neighbour FROM region_neighbour b WHERE b.region = {parent.code})",
+            ("{code}",),
+            40,
         ),
         "servicePoints": Many("ServicePoint", "{region} = {parent.code}", ("{code}",)),
         "post": One("CoordinatorPost", "{region} = {parent.code}"),
@@ -154,7 +171,9 @@ SERVICE_POINT = Rows(
         "website": Column("website"),
         "validFrom": Column("valid_from", CODE),
         "validTo": Column("valid_to", CODE),
-        "contacts": Many("ContactPoint", "{owner_kind} = 'SERVICE_POINT' AND {owner} = {parent.code}", ("{topic}",), 20),
+        "contacts": Many(
+            "ContactPoint", "{owner_kind} = 'SERVICE_POINT' AND {owner} = {parent.code}", ("{topic}",), 20
+        ),
         "opportunities": opportunities("{service_point} = 'servicepoint:' || {parent.code}"),
     },
     lookup=Lookup("{code} = {key.text}", "code"),
@@ -217,7 +236,13 @@ CONTACT_POINT = Rows(
     lookup=Lookup("{id} = {key.uuid}", "id", "uuid"),
 )
 
-PLACES = {"school": "SCHOOL", "board": "BOARD", "municipality": "MUNICIPALITY", "region": "REGION", "postcode": "POSTCODE"}
+PLACES = {
+    "school": "SCHOOL",
+    "board": "BOARD",
+    "municipality": "MUNICIPALITY",
+    "region": "REGION",
+    "postcode": "POSTCODE",
+}
 
 
 def place_kind(at: Mapping[str, Any]) -> str:
@@ -263,7 +288,9 @@ EMPLOYER = Rows(
         "sbi": Column("sbi", CODE),
         "municipality": One("Municipality", "{code} = {parent.municipality}"),
         "locations": Many(
-            "Municipality", "{code} IN (SELECT l.municipality FROM employer_location l WHERE l.employer = {parent.kvk})", ("{code}",)
+            "Municipality",
+            "{code} IN (SELECT l.municipality FROM employer_location l WHERE l.employer = {parent.kvk})",
+            ("{code}",),
         ),
         "recognisedUntil": Column("recognised_until", CODE),
         "fictitious": Column("fictitious", NUMBER),

@@ -59,7 +59,9 @@ TYPES: Mapping[str, Rows] = {
     "Placement": people.PLACEMENT,
     "Credential": people.CREDENTIAL,
     "ContactPointPayload": Rows(
-        "(SELECT {arg.reference:uuid} AS contact)", {"contact": One("ContactPoint", "{id} = {parent.contact}")}, tables=()
+        "(SELECT {arg.reference:uuid} AS contact)",
+        {"contact": One("ContactPoint", "{id} = {parent.contact}")},
+        tables=(),
     ),
     "PostPayload": Rows(
         "(SELECT {arg.reference} AS region)", {"post": One("CoordinatorPost", "{region} = {parent.region}")}, tables=()

@@ -1,7 +1,7 @@
 """Young people: which column gives which field, and under which right.
 
-At TRACE only `id` and `disclosure` are there: what comes from `sight` itself is asked with `until_candidate`, what comes from the profile
-is guarded by its policy.
+At TRACE only `id` and `disclosure` are there: what comes from `sight` itself is asked with `until_candidate`, what
+comes from the profile is guarded by its policy.
 """
 
 from __future__ import annotations
@@ -132,7 +132,8 @@ CANDIDATE = Rows(
         ),
         "availableFrom": Expression("to_char({profile.leaves_on}, 'YYYY-MM')", CODE),
         "travelBand": Expression(
-            "CASE WHEN {profile.travel_limit} <= 10 THEN 'UP_TO_10_KM' WHEN {profile.travel_limit} <= 30 THEN 'UP_TO_30_KM'"
+            "CASE WHEN {profile.travel_limit} <= 10 THEN 'UP_TO_10_KM'"
+            " WHEN {profile.travel_limit} <= 30 THEN 'UP_TO_30_KM'"
             " WHEN {profile.travel_limit} > 30 THEN 'FURTHER' END",
             CODE,
         ),

@@ -41,13 +41,16 @@ async def appoint_coordinator(viewer: Viewer, connection: Any, given: Input) -> 
         raise Conflict("The post is filled: use `endAppointment` first.")
     await _keep(viewer, connection, before, "appointCoordinator")
     row = await connection.fetchrow(
-        "SELECT * FROM contact_point WHERE owner_kind = 'REGION' AND owner = $1 AND topic = 'PUPILS_TO_WORK' FOR UPDATE", region
+        "SELECT * FROM contact_point WHERE owner_kind = 'REGION' AND owner = $1 AND topic = 'PUPILS_TO_WORK'"
+        " FOR UPDATE",
+        region,
     )
     holder = await connection.fetchval(
         "INSERT INTO contact_point (owner_kind, owner, topic, name, desk, phone, mail, verified)"
         " VALUES ('REGION', $1, 'PUPILS_TO_WORK', $2, $3, $4, $5, today())"
-        " ON CONFLICT (owner_kind, owner, topic) DO UPDATE SET name = excluded.name, desk = excluded.desk, phone = excluded.phone,"
-        " mail = excluded.mail, hours = NULL, absent_until = NULL, deputy = NULL, verified = excluded.verified RETURNING id",
+        " ON CONFLICT (owner_kind, owner, topic) DO UPDATE SET"
+        " name = excluded.name, desk = excluded.desk, phone = excluded.phone, mail = excluded.mail,"
+        " hours = NULL, absent_until = NULL, deputy = NULL, verified = excluded.verified RETURNING id",
         region,
         *(given.get(name) for name in ("name", "desk", "phone", "mail")),
     )
@@ -76,7 +79,8 @@ async def end_appointment(viewer: Viewer, connection: Any, given: Input) -> str:
     )
     row = await connection.fetchrow("SELECT * FROM contact_point WHERE id = $1 FOR UPDATE", before["holder"])
     await connection.execute(
-        "UPDATE contact_point SET name = NULL, phone = NULL, mail = NULL, verified = NULL WHERE id = $1", before["holder"]
+        "UPDATE contact_point SET name = NULL, phone = NULL, mail = NULL, verified = NULL WHERE id = $1",
+        before["holder"],
     )
     await keep_history(viewer, connection, before["holder"], "endAppointment", row)
     return str(region)
@@ -102,8 +106,8 @@ async def update_post(viewer: Viewer, connection: Any, given: Input) -> str:
         )
     }
     await connection.execute(
-        "UPDATE coordinator_post SET organisation = $2, hours = $3, mandate = $4, schools_represented = $5, since = today()"
-        " WHERE region = $1",
+        "UPDATE coordinator_post SET organisation = $2, hours = $3, mandate = $4, schools_represented = $5,"
+        " since = today() WHERE region = $1",
         region,
         *kept.values(),
     )
@@ -126,10 +130,23 @@ async def _locked(connection: Any, region: str) -> Any:
 
 async def _keep(viewer: Viewer, connection: Any, before: Any, command: str) -> None:
     await connection.execute(
-        "INSERT INTO coordinator_post_history (region, n, state, holder, organisation, hours, mandate, schools_represented, since,"
-        " until, seer, command) SELECT $1, coalesce(max(h.n), 0) + 1, $2, $3, $4, $5, $6, $7, $8, today(), $9, $10"
+        "INSERT INTO coordinator_post_history"
+        " (region, n, state, holder, organisation, hours, mandate, schools_represented, since, until,"
+        " seer, command) SELECT $1, coalesce(max(h.n), 0) + 1, $2, $3, $4, $5, $6, $7, $8, today(), $9, $10"
         " FROM coordinator_post_history h WHERE h.region = $1",
-        *(before[name] for name in ("region", "state", "holder", "organisation", "hours", "mandate", "schools_represented", "since")),
+        *(
+            before[name]
+            for name in (
+                "region",
+                "state",
+                "holder",
+                "organisation",
+                "hours",
+                "mandate",
+                "schools_represented",
+                "since",
+            )
+        ),
         viewer.seer,
         command,
     )

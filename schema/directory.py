@@ -1,6 +1,6 @@
-"""The directory: regions, municipalities, schools, service points, posts and contact points. Public, with few exceptions."""
+"""The directory: regions, municipalities, schools, service points, posts, contact points. Public, few exceptions."""
 
-from typing import Annotated, Optional, Union
+from typing import TYPE_CHECKING, Annotated, Optional, Union
 
 import strawberry
 
@@ -16,6 +16,10 @@ from schema.enums import (
 from schema.inputs import OpportunityFilter, OpportunityOrder, SchoolFilter, SchoolOrder, StudentFilter, StudentOrder
 from schema.pages import Connection, planned
 from schema.scalars import BoardNumber, Brin, Cursor, Date, MunicipalityCode, RegionCode
+
+if TYPE_CHECKING:
+    from schema.opportunities import Opportunity
+    from schema.people import Student
 
 
 @strawberry.interface(description="Whatever has an id of its own.")
@@ -141,9 +145,13 @@ class School(Node):
     place: str | None
     phone: str | None
     website: str | None
-    student_count: str | None = strawberry.field(description='As published: below five it is "<5". Unknown is null, never 0.')
+    student_count: str | None = strawberry.field(
+        description='As published: below five it is "<5". Unknown is null, never 0.'
+    )
     fictitious: bool = strawberry.field(description="Made up for tests and demos.")
-    contact_for_employers: Optional["ContactPoint"] = strawberry.field(description="One contact for employers with a place.")
+    contact_for_employers: Optional["ContactPoint"] = strawberry.field(
+        description="One contact for employers with a place."
+    )
 
     @strawberry.field(description="Students of this school, as far as this party sees them.")
     def students(
@@ -223,7 +231,8 @@ class ContactPoint(Node):
 
 
 ContactOwner = Annotated[
-    Union[School, SchoolBoard, Municipality, Region, ServicePoint], strawberry.union("ContactOwner", description="Whose contact it is.")
+    Union[School, SchoolBoard, Municipality, Region, ServicePoint],
+    strawberry.union("ContactOwner", description="Whose contact it is."),
 ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Final
 
 from strawberry.federation import Schema as FederationSchema
 from strawberry.schema.config import StrawberryConfig
@@ -10,7 +11,7 @@ from schema.mutation import Mutation
 from schema.query import Query
 from schema.scalars import scalar_map
 
-FEDERATION_VERSION = "2.9"  # composers of the field refuse later ones
+FEDERATION_VERSION: Final = "2.9"  # composers of the field refuse later ones
 
 
 def build_schema() -> FederationSchema:

@@ -12,7 +12,9 @@ from schema.scalars import Date, Key, RegionCode, Text
 class SetContactPointInput:
     key: Key
     owner_kind: ContactOwnerKind
-    owner: Text = strawberry.field(description="Code of the owner: BRIN, GM or AM code, code of the service point; `national`.")
+    owner: Text = strawberry.field(
+        description="Code of the owner: BRIN, GM or AM code, code of the service point; `national`."
+    )
     topic: ContactTopic
     desk: Text
     name: Text | None = strawberry.UNSET
@@ -79,7 +81,9 @@ class PostPayload:
 
 @strawberry.type
 class Mutation:
-    @strawberry.mutation(description="Makes or changes a contact point of the own organisation, region, or (national) any.")
+    @strawberry.mutation(
+        description="Makes or changes a contact point of the own organisation, region, or (national) any."
+    )
     def set_contact_point(self, input: SetContactPointInput) -> ContactPointPayload | None:
         planned()
 

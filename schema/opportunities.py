@@ -18,7 +18,9 @@ class Employer(Node):
     sbi: str | None = strawberry.field(description="Standard industrial classification (*SBI*).")
     municipality: Municipality | None
     locations: list[Municipality]
-    recognised_until: Date | None = strawberry.field(description="*Erkend leerbedrijf* until; SBB looks again every four years.")
+    recognised_until: Date | None = strawberry.field(
+        description="*Erkend leerbedrijf* until; SBB looks again every four years."
+    )
     fictitious: bool
 
     @strawberry.field

@@ -40,7 +40,9 @@ class Lead:
     since: Date
 
 
-@strawberry.federation.type(keys=["id"], description="Student (*leerling of oud-leerling*), under this party's own pseudonym.")
+@strawberry.federation.type(
+    keys=["id"], description="Student (*leerling of oud-leerling*), under this party's own pseudonym."
+)
 class Student(Node):
     disclosure: Disclosure
     reference: str | None = strawberry.field(description="The own school's number for the student.")

@@ -9,10 +9,15 @@ from strawberry.federation import Schema
 from strawberry.printer import print_schema
 
 
+def graphql_core(full: Schema) -> GraphQLSchema:
+    """graphql-core's schema behind Strawberry's."""
+    return full._schema  # noqa: SLF001  # Strawberry has no public name for it
+
+
 def print_contract(full: Schema, contract: GraphQLSchema) -> str:
     """The SDL of a schema cut from `full`: Strawberry prints what `_schema` holds, so a copy holds the contract."""
     view = copy(full)
-    view._schema = contract
+    view._schema = contract  # noqa: SLF001  # Strawberry has no public name for it
     if contract.mutation_type is None:
         view.mutation = None  # the printer's schema definition names it, whatever `_schema` holds
     return print_schema(view) + "\n"

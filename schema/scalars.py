@@ -62,14 +62,30 @@ Key = NewType("Key", str)
 Text = NewType("Text", str)
 
 CODES: dict[Any, tuple[str, Pattern, str]] = {
-    RegionCode: ("RegionCode", Pattern(r"AM[0-9]{2}", "AM27"), "Labour-market region (*arbeidsmarktregio*), code of CBS."),
+    RegionCode: (
+        "RegionCode",
+        Pattern(r"AM[0-9]{2}", "AM27"),
+        "Labour-market region (*arbeidsmarktregio*), code of CBS.",
+    ),
     MunicipalityCode: ("MunicipalityCode", Pattern(r"GM[0-9]{4}", "GM0796"), "Municipality (*gemeente*), code of CBS."),
-    Brin: ("Brin", Pattern(r"[0-9]{2}[A-Z]{2}[0-9]{2}", "18BR00"), "Location of a school (*vestigingscode*): BRIN and two digits."),
+    Brin: (
+        "Brin",
+        Pattern(r"[0-9]{2}[A-Z]{2}[0-9]{2}", "18BR00"),
+        "Location of a school (*vestigingscode*): BRIN and two digits.",
+    ),
     BoardNumber: ("BoardNumber", Pattern(r"[0-9]{5}", "10053"), "Number of a school board (*bevoegd gezag*)."),
     Postcode: ("Postcode", Pattern(r"[1-9][0-9]{3}", "5211"), "The four digits of a postcode."),
     KvK: ("KvK", Pattern(r"[0-9]{8}", "90000001"), "Number in the Chamber of Commerce's register (*KvK-nummer*)."),
-    Cursor: ("Cursor", Pattern(r"[A-Za-z0-9_-]{1,1000}", "one from pageInfo"), "A place in a list: opaque, of one list, order and party."),
-    Key: ("UUID", Pattern(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", "one fresh random UUID"), "A random UUID."),
+    Cursor: (
+        "Cursor",
+        Pattern(r"[A-Za-z0-9_-]{1,1000}", "one from pageInfo"),
+        "A place in a list: opaque, of one list, order and party.",
+    ),
+    Key: (
+        "UUID",
+        Pattern(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", "one fresh random UUID"),
+        "A random UUID.",
+    ),
 }
 WHERE = {
     "RegionCode": "https://www.cbs.nl/nl-nl/cijfers/detail/86247NED",

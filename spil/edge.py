@@ -56,7 +56,7 @@ class Edge:
 
         try:
             await self._app(scope, receive, answer)
-        except Exception as error:  # the last one to see it: nothing may pass to the client
+        except Exception as error:  # noqa: BLE001  # the last one to see it: nothing may pass to the client
             # Type and place only: the message of an exception may quote a value.
             said["error"] = f"{type(error).__name__} at {_place(error)}"
             if not status:
@@ -90,7 +90,11 @@ def _place(error: BaseException) -> str:
 
 
 async def answer_error(
-    send: Send, error: SpilError, request_id: str, headers: Iterable[tuple[bytes, bytes]] = (), status: int | None = None
+    send: Send,
+    error: SpilError,
+    request_id: str,
+    headers: Iterable[tuple[bytes, bytes]] = (),
+    status: int | None = None,
 ) -> None:
     """A response that is only an error, in the form of a GraphQL response."""
     extensions = {"code": error.code, "requestId": request_id}

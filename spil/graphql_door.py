@@ -1,7 +1,7 @@
 """`POST /graphql`: GraphQL over HTTP, from the socket to the engine and back.
 
-Both media types of the specification are spoken: `application/graphql-response+json`, whose status tells whether the request was refused,
-and `application/json`, whose status is 200 for every well-formed request.
+Both media types of the specification are spoken: `application/graphql-response+json`, whose status tells whether the
+request was refused, and `application/json`, whose status is 200 for every well-formed request.
 
 Laws
 1. A bad token is 401, never PUBLIC; no token is PUBLIC.
@@ -73,9 +73,11 @@ class GraphQLDoor:
             viewer = await self._viewer(scope, state["said"])
             extra += self._cors_headers(viewer, headers.get(b"origin"))
             media_type = _accepted(headers.get(b"accept"))
-            answer = await self._answer(viewer, scope, receive, headers, state["request_id"])
+            answer = await self._answer(viewer, receive, headers, state["request_id"])
             _note(state["said"], answer)
-            await answer_bytes(send, _status(answer, media_type), media_type, encode(answer, state["request_id"]), extra)
+            await answer_bytes(
+                send, _status(answer, media_type), media_type, encode(answer, state["request_id"]), extra
+            )
         except SpilError as error:
             state["said"]["codes"] = [error.code]
             if isinstance(error, Slower):
@@ -96,7 +98,7 @@ class GraphQLDoor:
         return viewer
 
     async def _answer(
-        self, viewer: Viewer, scope: Scope, receive: Receive, headers: Mapping[bytes, bytes], request_id: str
+        self, viewer: Viewer, receive: Receive, headers: Mapping[bytes, bytes], request_id: str
     ) -> Answer:
         body = await self._body(receive, headers)
         text, variables, name = read_request(body)

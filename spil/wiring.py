@@ -22,8 +22,8 @@ from registry.trust import load_trust, trust_stamp
 from resolvers.commands import Runner
 from resolvers.everything import catalogue
 from schema.full import build_schema
-from schema.print import print_contract
-from spil.settings import Settings
+from schema.print import graphql_core, print_contract
+from spil.settings import Settings, require
 from wire.client import fetch_json_bytes
 
 
@@ -69,7 +69,7 @@ def contracts() -> tuple[dict[str, Contract], dict[str, str]]:
     full = build_schema()
     made, printed = {}, {}
     for role in Role:
-        schema = cut(full._schema, role)
+        schema = cut(graphql_core(full), role)
         printed[role.value] = print_contract(full, schema)
         rules = Rules(role.value.lower(), PREDICATES[role], directory_tables(role), {"sdl": printed[role.value]})
         made[role.value] = Contract(schema, rules)
@@ -77,8 +77,12 @@ def contracts() -> tuple[dict[str, Contract], dict[str, str]]:
 
 
 async def build(settings: Settings, listed_hosts: frozenset[str] = frozenset()) -> Parts:
-    """Builds and starts everything but the server. `listed_hosts` are private addresses that issuers may have (the demo's own)."""
-    assert settings.gateway_url and settings.directory_url and settings.worker_url and settings.cursor_key
+    """Builds and starts everything but the server. `listed_hosts`: private addresses an issuer may have (the demo's)."""
+    require(settings, "gateway_url", "directory_url", "worker_url", "cursor_key")
+    assert settings.gateway_url is not None
+    assert settings.directory_url is not None
+    assert settings.worker_url is not None
+    assert settings.cursor_key is not None
     limits = limits_of(settings)
     database = await Database.open(
         settings.gateway_url, settings.directory_url, size=settings.pool_size, seconds=settings.deadline
@@ -96,7 +100,16 @@ async def build(settings: Settings, listed_hosts: frozenset[str] = frozenset()) 
     async def record(read: ReadOf) -> None:
         who = read.viewer
         await reads_log.record(
-            Entry(who.seer, who.subject, who.client, who.purpose, read.operation_hash, read.request_id, read.layers, read.students)
+            Entry(
+                who.seer,
+                who.subject,
+                who.client,
+                who.purpose,
+                read.operation_hash,
+                read.request_id,
+                read.layers,
+                read.students,
+            )
         )
 
     engine = Engine(made, catalogue(), database, record, Cursors(settings.cursor_key), limits, Runner(database))

@@ -18,9 +18,9 @@ CREATE FUNCTION today() RETURNS date LANGUAGE sql STABLE PARALLEL SAFE
 CREATE FUNCTION contact_route(asked text, place_kind text, place text)
     RETURNS TABLE (contact uuid, kinds text[], whys text[], verifieds date[]) LANGUAGE sql STABLE AS $route$
 WITH spot AS (
-    SELECT s.brin AS school, s.municipality, s.region, s.doorstroompunt FROM school s WHERE place_kind = 'SCHOOL' AND s.brin = place
+    SELECT s.brin AS school, s.municipality, s.region, s.doorstroompunt FROM school s WHERE place_kind = 'SCHOOL' AND s.brin = contact_route.place
     UNION ALL
-    (SELECT NULL, s.municipality, s.region, s.doorstroompunt FROM school s WHERE place_kind = 'BOARD' AND s.board = place ORDER BY s.brin LIMIT 1)
+    (SELECT NULL, s.municipality, s.region, s.doorstroompunt FROM school s WHERE place_kind = 'BOARD' AND s.board = contact_route.place ORDER BY s.brin LIMIT 1)
     UNION ALL
     SELECT NULL, m.code, m.region, NULL FROM municipality m WHERE place_kind = 'MUNICIPALITY' AND m.code = place
     UNION ALL

@@ -13,7 +13,7 @@ import pytest
 
 from registry.reference import load
 from registry.seed import Counts, seed
-from registry.seed.plan import day, months_later, new_id, read_plan, school_year_start, share_out
+from registry.seed.plan import read_plan
 from registry.seed.writing import TABLES
 from schema.errors import SetUp
 
@@ -197,6 +197,10 @@ async def test_posts_are_in_mixed_states_with_their_history(country: Seeded) -> 
     assert (holder["owner_kind"], holder["owner"], holder["topic"]) == ("REGION", "AM27", "PUPILS_TO_WORK")
     assert not holder["partner_only"]
     assert holder["absent_until"] is None
+    assert await country.count(
+        "SELECT FROM coordinator_post p JOIN contact_point c ON c.id = p.holder"
+        f" WHERE c.verified < date '{TODAY}' - interval '12 months'"
+    )
     assert (TODAY - holder["verified"]).days < 365
 
 
@@ -387,43 +391,3 @@ async def test_another_scale_on_top_of_it_is_refused(country: Seeded) -> None:
         await seed(country.url, 0)
     with pytest.raises(SetUp, match="future"):
         await seed(country.url, SCALE, today=date(2999, 1, 1))
-
-
-async def test_a_seed_wants_reference_data_and_no_other_young_people(
-    empty_database: Callable[[], Awaitable[str]],
-) -> None:
-    url = await empty_database()
-    with pytest.raises(SetUp, match="reference data"):
-        await seed(url, SCALE)
-    await load(url)
-    connection = await asyncpg.connect(url)
-    try:
-        await connection.execute(
-            "INSERT INTO school (brin, name, kind, municipality, region, source, digest, seen_on)"
-            " VALUES ('00AA00', 'Een echte school', 'PRO', 'GM0796', 'AM27', 'duo', '', current_date);"
-            "INSERT INTO student (school, source) VALUES ('00AA00', 'school:00AA00')"
-        )
-    finally:
-        await connection.close()
-    with pytest.raises(SetUp, match="no seed wrote"):
-        await seed(url, SCALE)
-
-
-def test_months_and_school_years_are_counted_as_a_school_does() -> None:
-    leap = date(2024, 2, 29).toordinal()
-    assert day(months_later(leap, 24)) == "2026-02-28"
-    assert day(months_later(date(2026, 11, 20).toordinal(), -12)) == "2025-11-20"
-    assert day(school_year_start(date(2026, 7, 31).toordinal())) == "2025-08-01"
-    assert day(school_year_start(date(2026, 8, 1).toordinal())) == "2026-08-01"
-
-
-def test_sharing_out_loses_nothing_and_ids_are_of_version_4() -> None:
-    assert share_out(10, [1, 1, 1]) == [4, 3, 3]
-    assert share_out(0, [0, 0]) == [0, 0]
-    assert re.fullmatch(r"[0-9a-f]{12}4[0-9a-f]{3}[89ab][0-9a-f]{15}", new_id(read_plan(1, TODAY).random("id")))
-
-
-def test_no_word_of_the_seed_needs_escaping_in_copy_text() -> None:
-    plan = read_plan(1, TODAY)
-    told = [*plan.words.values(), *(sector.titles for sector in plan.sectors.values()), [s.name for s in plan.services]]
-    assert not re.search(r"[\t\n\r\\]", "".join(word for words in told for word in words))
