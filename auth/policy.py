@@ -62,7 +62,7 @@ PREDICATES: Mapping[Role, Mapping[str, str]] = {
         **_SEERS,
         "placement": _of_case("PLACEMENT")
         + " AND (SELECT o.service_point = {viewer.party} FROM opportunity o WHERE o.id = {opportunity})",
-        "opportunity": f"({{public}} OR {{region}} = ANY ({_OWN_REGIONS}))",
+        "opportunity": f"({{public}} OR {{service_point}} = {{viewer.party}} OR {{region}} = ANY ({_OWN_REGIONS}))",
     },
     Role.MUNICIPALITY: {
         **_SEERS,
@@ -77,9 +77,11 @@ PREDICATES: Mapping[Role, Mapping[str, str]] = {
     },
     Role.COORDINATOR: {
         "opportunity": f"({{public}} OR {{region}} = ANY ({_OWN_REGIONS}))",
-        "coordinator_post_history": f"{{region}} = ANY ({_OWN_REGIONS})",
+        "coordinator_post_history": "'coordinator:' || {region} = {viewer.party}",
     },
     Role.NATIONAL: {
+        "contact_point": "(NOT {partner_only} OR {viewer.function} <> 'reader')",
+        "coordinator_post_history": "{viewer.function} <> 'reader'",
         "opportunity": "{public}",
     },
 }

@@ -12,7 +12,8 @@ from federation.arguments import Read, Variables
 from federation.catalogue import Catalogue
 from federation.cost import Cost
 from federation.limits import Limits
-from schema.errors import SpilError
+from schema.errors import BadInput, SpilError
+from schema.scalars import WrongForm
 
 Path = tuple[str, ...]
 
@@ -105,6 +106,8 @@ class Build:
                 return convert(value)
             except SpilError as error:
                 raise ArgumentError(error, path) from None
+            except WrongForm as error:
+                raise ArgumentError(BadInput(str(error)), path) from None
 
         return self.bind_request(cast, bind)
 

@@ -37,7 +37,7 @@ STOP_SECONDS = 20.0
 
 # No superuser: what works for this owner works for the owner of a managed Postgres.
 _BOOTSTRAP = f"""\
-CREATE ROLE {OWNER} LOGIN CREATEROLE CREATEDB BYPASSRLS
+CREATE ROLE {OWNER} LOGIN CREATEROLE CREATEDB
 CREATE DATABASE {DATABASE} OWNER {OWNER}
 """
 

@@ -138,7 +138,7 @@ async def _make_login(
     verb = "ALTER" if await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", name) else "CREATE"
     # A role statement takes no parameters: the server quotes the password itself.
     statement = await connection.fetchval(
-        f"SELECT format('{verb} ROLE %I LOGIN {inherit} NOBYPASSRLS PASSWORD %L', $1::text, $2::text)", name, password
+        f"SELECT format('{verb} ROLE %I LOGIN {inherit} PASSWORD %L', $1::text, $2::text)", name, password
     )
     await connection.execute(statement)
     for role in roles:

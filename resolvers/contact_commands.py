@@ -1,6 +1,7 @@
 """Contact points: make or change one, confirm one.
 
-Who: a school, service point or municipality its own; a coordinator those of its region; national all (graph.md 5).
+Who: a school, service point or municipality its own; a coordinator those of its region;
+national all but its readers (graph.md 5).
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ async def may_change(viewer: Viewer, connection: Any, kind: str, owner: str) -> 
     if not await connection.fetchval(EXISTS[kind], owner):
         return False
     if viewer.role is Role.NATIONAL:
-        return True
+        return viewer.function != "reader"
     if viewer.role is Role.COORDINATOR:
         return kind in REGION_OF and await connection.fetchval(REGION_OF[kind], owner) == key
     if prefix == "service":

@@ -21,8 +21,20 @@ from federation.catalogue import (
     Rows,
 )
 from resolvers.people import STUDENT_FILTERS, STUDENT_ORDERS
+from schema.scalars import CODES, Pattern
 
 CODE, NUMBER, JSON = Form.CODE, Form.NUMBER, Form.JSON
+
+
+def form(scalar: Any) -> Pattern:
+    """The form that a code must have, as its scalar says."""
+    return CODES[scalar][1]
+
+
+def by_code(type_name: str, column: str, argument: str, scalar: Any) -> One:
+    """One object of the directory by its code; a code of another form is BAD_INPUT, an unknown one is null."""
+    return One(type_name, f"{{{column}}} = {{arg.{argument}}}", bound={argument: Bound((argument,), form(scalar))})
+
 
 BRIN: OrderKey = ("{brin}", "text")
 SCHOOL_ORDERS: Mapping[str, tuple[OrderKey, ...]] = {"BRIN": (BRIN,), "NAME": (('{name} COLLATE "C"', "text"), BRIN)}
@@ -236,23 +248,23 @@ CONTACT_POINT = Rows(
     lookup=Lookup("{id} = {key.uuid}", "id", "uuid"),
 )
 
-PLACES = {
-    "school": "SCHOOL",
-    "board": "BOARD",
-    "municipality": "MUNICIPALITY",
-    "region": "REGION",
-    "postcode": "POSTCODE",
+PLACES: Mapping[str, tuple[str, Pattern]] = {
+    "school": ("SCHOOL", form(Brin)),
+    "board": ("BOARD", form(BoardNumber)),
+    "municipality": ("MUNICIPALITY", form(MunicipalityCode)),
+    "region": ("REGION", form(RegionCode)),
+    "postcode": ("POSTCODE", POSTCODE),
 }
 
 
 def place_kind(at: Mapping[str, Any]) -> str:
     """Which of the ways to say where was taken; the input is @oneOf."""
-    return next(kind for name, kind in PLACES.items() if name in at)
+    return next(kind for name, (kind, _) in PLACES.items() if name in at)
 
 
 def place_key(at: Mapping[str, Any]) -> str:
-    """The code that was given."""
-    return str(next(value for value in at.values()))
+    """The code that was given. Raises WrongForm when it does not have the form of its kind."""
+    return next(pattern(at[name]) for name, (_, pattern) in PLACES.items() if name in at)
 
 
 CONTACT_ANSWER = Rows(

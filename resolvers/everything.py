@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from federation.catalogue import Ask, Catalogue, Constant, Keyed, Many, One, Page, Rows
 from resolvers import directory, people
+from schema.scalars import Brin, KvK, MunicipalityCode, RegionCode
 
 QUERY = Rows(
     "(SELECT 1)",
@@ -14,12 +15,12 @@ QUERY = Rows(
         "node": Keyed(),
         "nodes": Keyed(argument="ids", many=True),
         "regions": Many("Region", order=("{code}",), limit=100),
-        "region": One("Region", "{code} = {arg.code}"),
-        "municipality": One("Municipality", "{code} = {arg.code}"),
-        "school": One("School", "{brin} = {arg.brin}"),
+        "region": directory.by_code("Region", "code", "code", RegionCode),
+        "municipality": directory.by_code("Municipality", "code", "code", MunicipalityCode),
+        "school": directory.by_code("School", "brin", "brin", Brin),
         "student": Keyed(("Student",)),
         "candidate": Keyed(("Candidate",)),
-        "employer": One("Employer", "{kvk} = {arg.kvk}"),
+        "employer": directory.by_code("Employer", "kvk", "kvk", KvK),
         "opportunity": Keyed(("Opportunity",)),
         "contact": directory.CONTACT,
         "municipalities": Page("Municipality", None, directory.MUNICIPALITY_ORDERS, directory.MUNICIPALITY_FILTERS),

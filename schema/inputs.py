@@ -17,16 +17,16 @@ from schema.enums import (
     ServicePointKind,
     StudentOrderField,
 )
-from schema.scalars import BoardNumber, Brin, Date, KvK, MunicipalityCode, Postcode, RegionCode, Text
+from schema.scalars import BoardNumber, Brin, Date, KvK, MunicipalityCode, RegionCode, Text
 
 
 @strawberry.input(one_of=True, description="Exactly one way to say where.")
 class ContactPlace:
-    school: Brin | None = strawberry.UNSET
-    board: BoardNumber | None = strawberry.UNSET
-    municipality: MunicipalityCode | None = strawberry.UNSET
-    region: RegionCode | None = strawberry.UNSET
-    postcode: Postcode | None = strawberry.UNSET
+    school: strawberry.ID | None = strawberry.UNSET
+    board: strawberry.ID | None = strawberry.UNSET
+    municipality: strawberry.ID | None = strawberry.UNSET
+    region: strawberry.ID | None = strawberry.UNSET
+    postcode: str | None = strawberry.field(default=strawberry.UNSET, description="Its four digits.")
 
 
 @strawberry.input

@@ -24,7 +24,7 @@ from schema.inputs import (
 from schema.opportunities import Employer, Opportunity
 from schema.pages import Connection, planned
 from schema.people import Candidate, Placement, Student
-from schema.scalars import Brin, Cursor, KvK, MunicipalityCode, RegionCode
+from schema.scalars import Cursor
 
 
 @strawberry.type(description="Who asks.")
@@ -51,15 +51,15 @@ class Query:
         planned()
 
     @strawberry.field
-    def region(self, code: RegionCode) -> Region | None:
+    def region(self, code: strawberry.ID) -> Region | None:
         planned()
 
     @strawberry.field
-    def municipality(self, code: MunicipalityCode) -> Municipality | None:
+    def municipality(self, code: strawberry.ID) -> Municipality | None:
         planned()
 
     @strawberry.field
-    def school(self, brin: Brin) -> School | None:
+    def school(self, brin: strawberry.ID) -> School | None:
         planned()
 
     @strawberry.field
@@ -71,7 +71,7 @@ class Query:
         planned()
 
     @strawberry.field
-    def employer(self, kvk: KvK) -> Employer | None:
+    def employer(self, kvk: strawberry.ID) -> Employer | None:
         planned()
 
     @strawberry.field

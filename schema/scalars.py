@@ -16,14 +16,18 @@ import strawberry
 LONGEST = 2000
 
 
+class WrongForm(ValueError):
+    """A value does not have the form that its scalar asks for. The sentence never quotes it."""
+
+
 def plain(value: Any) -> str:
-    """A string that Postgres can hold. Raises ValueError without the value."""
+    """A string that Postgres can hold. Raises WrongForm without the value."""
     if not isinstance(value, str):
-        raise ValueError("A text is expected.")
+        raise WrongForm("A text is expected.")
     if len(value) > LONGEST:
-        raise ValueError(f"A text of at most {LONGEST} characters is expected.")
+        raise WrongForm(f"A text of at most {LONGEST} characters is expected.")
     if "\x00" in value or any("\ud800" <= c <= "\udfff" for c in value):
-        raise ValueError("A text without NUL and lone surrogates is expected.")
+        raise WrongForm("A text without NUL and lone surrogates is expected.")
     return value
 
 
@@ -36,25 +40,24 @@ class Pattern:
 
     def __call__(self, value: Any) -> str:
         if not isinstance(value, str) or not self.pattern.fullmatch(value):
-            raise ValueError(f"A code like {self.example} is expected.")
+            raise WrongForm(f"A code like {self.example} is expected.")
         return value
 
 
 def parse_date(value: Any) -> date:
     """A day, `YYYY-MM-DD`, between 1900 and 2199."""
     if not isinstance(value, str) or not re.fullmatch(r"(19|20|21)[0-9]{2}-[0-9]{2}-[0-9]{2}", value):
-        raise ValueError("A date like 2026-08-01 is expected.")
+        raise WrongForm("A date like 2026-08-01 is expected.")
     try:
         return date.fromisoformat(value)
     except ValueError:
-        raise ValueError("A date that exists is expected.") from None
+        raise WrongForm("A date that exists is expected.") from None
 
 
 RegionCode = NewType("RegionCode", str)
 MunicipalityCode = NewType("MunicipalityCode", str)
 Brin = NewType("Brin", str)
 BoardNumber = NewType("BoardNumber", str)
-Postcode = NewType("Postcode", str)
 KvK = NewType("KvK", str)
 Date = NewType("Date", date)
 Cursor = NewType("Cursor", str)
@@ -74,7 +77,6 @@ CODES: dict[Any, tuple[str, Pattern, str]] = {
         "Location of a school (*vestigingscode*): BRIN and two digits.",
     ),
     BoardNumber: ("BoardNumber", Pattern(r"[0-9]{5}", "10053"), "Number of a school board (*bevoegd gezag*)."),
-    Postcode: ("Postcode", Pattern(r"[1-9][0-9]{3}", "5211"), "The four digits of a postcode."),
     KvK: ("KvK", Pattern(r"[0-9]{8}", "90000001"), "Number in the Chamber of Commerce's register (*KvK-nummer*)."),
     Cursor: (
         "Cursor",
@@ -87,6 +89,7 @@ CODES: dict[Any, tuple[str, Pattern, str]] = {
         "A random UUID.",
     ),
 }
+POSTCODE = Pattern(r"[1-9][0-9]{3}", "5211")
 WHERE = {
     "RegionCode": "https://www.cbs.nl/nl-nl/cijfers/detail/86247NED",
     "UUID": "https://www.rfc-editor.org/rfc/rfc9562",

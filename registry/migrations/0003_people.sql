@@ -128,7 +128,10 @@ CREATE TABLE consent (
 
 CREATE TABLE access (
     id         uuid PRIMARY KEY DEFAULT gen_random_uuid(),
-    seer       text NOT NULL CHECK (seer ~ '^[a-z]+(:[A-Za-z0-9-]+)?#[a-z]+$'),
+    -- Only the kinds and functions of the purposes' table: a board, sbb or an information desk can hold no row at all.
+    seer       text NOT NULL CHECK (seer ~ ('^(school:[A-Za-z0-9-]+#guidance|servicepoint:[A-Za-z0-9-]+#matching'
+                                            '|employer:[A-Za-z0-9-]+#mentor|doorstroompunt:[A-Za-z0-9-]+#doorstroompunt|uwv#uwv'
+                                            '|(municipality|service):[A-Za-z0-9-]+#(participatie|doorstroompunt|wmo))$')),
     student    uuid NOT NULL REFERENCES student ON DELETE CASCADE,
     tier       text NOT NULL CHECK (tier IN ('TRACE', 'CANDIDATE', 'GIVEN_NAME', 'IDENTIFIED')),
     purpose    text NOT NULL CHECK (purpose IN ('ENROLMENT', 'CAREER_GUIDANCE', 'STAGE_SEARCH', 'WORK_SEARCH', 'INTRODUCTION', 'STAGE',

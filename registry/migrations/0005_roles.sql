@@ -13,10 +13,15 @@ BEGIN
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '@db@_' || part) THEN
             EXECUTE format('CREATE ROLE %I NOLOGIN NOINHERIT NOBYPASSRLS', '@db@_' || part);
         END IF;
-        -- The owner makes the keeper's functions and hands them over: it must be a member, and inherits nothing by it.
-        EXECUTE format('GRANT %I TO CURRENT_USER', '@db@_' || part);
         EXECUTE format('GRANT USAGE ON SCHEMA public TO %I', '@db@_' || part);
     END LOOP;
+    -- The owner makes the keeper's functions and hands them over, so it must be able to become the keeper. It is a member of no reader:
+    -- it would inherit their restrictive policies.
+    IF current_setting('server_version_num')::int >= 160000 THEN
+        EXECUTE format('GRANT %I TO CURRENT_USER WITH INHERIT FALSE, SET TRUE', '@db@_keeper');
+    ELSE
+        EXECUTE format('GRANT %I TO CURRENT_USER', '@db@_keeper');
+    END IF;
 END
 $roles$;
 

@@ -20,13 +20,16 @@ GRANT SELECT (id, owner_kind, owner, topic, name, desk, phone, mail, hours, abse
 GRANT SELECT (region, filled, holder, since) ON coordinator_post TO "@db@_directory", "@db@_employer";
 GRANT SELECT ON coordinator_post
     TO "@db@_school", "@db@_service_point", "@db@_municipality", "@db@_coordinator", "@db@_national", "@db@_command";
-GRANT SELECT ON coordinator_post_history, contact_point_history TO "@db@_coordinator", "@db@_national", "@db@_command";
+GRANT SELECT ON coordinator_post_history TO "@db@_coordinator", "@db@_national", "@db@_command";
+GRANT SELECT ON contact_point_history TO "@db@_national", "@db@_command";
 
 ALTER TABLE contact_point ENABLE ROW LEVEL SECURITY;
 ALTER TABLE contact_point FORCE ROW LEVEL SECURITY;
-CREATE POLICY shown_to_all ON contact_point FOR SELECT TO "@db@_directory", "@db@_employer" USING (NOT partner_only);
+CREATE POLICY shown_to_all ON contact_point FOR SELECT TO "@db@_directory", "@db@_employer", "@db@_national" USING (NOT partner_only);
 CREATE POLICY shown_to_partners ON contact_point FOR SELECT
-    TO "@db@_school", "@db@_service_point", "@db@_municipality", "@db@_coordinator", "@db@_national", "@db@_command" USING (true);
+    TO "@db@_school", "@db@_service_point", "@db@_municipality", "@db@_coordinator", "@db@_command" USING (true);
+-- a reader (the ministries) has the published figures and what the public has
+CREATE POLICY shown_to_national ON contact_point FOR SELECT TO "@db@_national" USING (acting_seer() <> 'national#reader');
 
 -- ---- which regions a party works in, from what it covers
 CREATE VIEW party_region WITH (security_invoker = true) AS
@@ -48,7 +51,7 @@ CREATE POLICY own ON covers FOR SELECT
 -- Whose contact points a party may make and change: its own; a coordinator those of its region; national all.
 CREATE FUNCTION acts_for(kind text, owner text) RETURNS boolean LANGUAGE sql STABLE AS $acts$
     SELECT CASE split_part(acting_party(), ':', 1)
-        WHEN 'national' THEN true
+        WHEN 'national' THEN acting_seer() <> 'national#reader'
         WHEN 'school' THEN kind = 'SCHOOL' AND acting_party() = 'school:' || owner
         WHEN 'board' THEN kind = 'SCHOOL_BOARD' AND acting_party() = 'board:' || owner
         WHEN 'servicepoint' THEN kind = 'SERVICE_POINT' AND acting_party() = 'servicepoint:' || owner
@@ -64,20 +67,18 @@ CREATE FUNCTION acts_for(kind text, owner text) RETURNS boolean LANGUAGE sql STA
         ELSE false END
 $acts$;
 CREATE POLICY made_by_command ON contact_point FOR INSERT TO "@db@_command" WITH CHECK (acts_for(owner_kind, owner));
-CREATE POLICY changed_by_command ON contact_point FOR UPDATE TO "@db@_command"
-    USING (acts_for(owner_kind, owner)) WITH CHECK (acts_for(owner_kind, owner));
+CREATE POLICY changed_by_command ON contact_point FOR UPDATE TO "@db@_command" USING (acts_for(owner_kind, owner));
 
 ALTER TABLE coordinator_post_history ENABLE ROW LEVEL SECURITY;
 ALTER TABLE coordinator_post_history FORCE ROW LEVEL SECURITY;
-CREATE POLICY own_region ON coordinator_post_history FOR SELECT TO "@db@_coordinator"
-    USING (region = ANY (ARRAY (SELECT p.region FROM party_region p WHERE p.party = acting_party())));
-CREATE POLICY national_all ON coordinator_post_history FOR SELECT TO "@db@_national" USING (true);
+-- its own post is the one that its key names, whatever else it covers
+CREATE POLICY own ON coordinator_post_history FOR SELECT TO "@db@_coordinator" USING (acting_party() = 'coordinator:' || region);
+CREATE POLICY national_all ON coordinator_post_history FOR SELECT TO "@db@_national" USING (acting_seer() <> 'national#reader');
 CREATE POLICY by_command ON coordinator_post_history FOR ALL TO "@db@_command" USING (acting_seer() IS NOT NULL)
     WITH CHECK (seer = acting_seer());
 ALTER TABLE contact_point_history ENABLE ROW LEVEL SECURITY;
 ALTER TABLE contact_point_history FORCE ROW LEVEL SECURITY;
-CREATE POLICY own_region ON contact_point_history FOR SELECT TO "@db@_coordinator" USING (false);
-CREATE POLICY national_all ON contact_point_history FOR SELECT TO "@db@_national" USING (true);
+CREATE POLICY national_all ON contact_point_history FOR SELECT TO "@db@_national" USING (acting_seer() <> 'national#reader');
 CREATE POLICY by_command ON contact_point_history FOR ALL TO "@db@_command" USING (acting_seer() IS NOT NULL)
     WITH CHECK (seer = acting_seer());
 ALTER TABLE coordinator_post ENABLE ROW LEVEL SECURITY;
@@ -87,8 +88,7 @@ CREATE POLICY read_all ON coordinator_post FOR SELECT
        "@db@_command" USING (true);
 -- national: any post; a coordinator: the post of its own region
 CREATE POLICY changed_by_command ON coordinator_post FOR UPDATE TO "@db@_command"
-    USING (acting_party() = 'national' OR acting_party() = 'coordinator:' || region)
-    WITH CHECK (acting_party() = 'national' OR acting_party() = 'coordinator:' || region);
+    USING (acting_seer() IN ('national#lead', 'national#council') OR acting_party() = 'coordinator:' || region);
 GRANT INSERT, UPDATE ON contact_point TO "@db@_command";
 GRANT UPDATE (state, holder, organisation, hours, mandate, schools_represented, since) ON coordinator_post TO "@db@_command";
 GRANT INSERT ON coordinator_post_history, contact_point_history TO "@db@_command";
@@ -108,7 +108,8 @@ CREATE POLICY own_and_neighbouring_regions ON opportunity FOR SELECT TO "@db@_sc
                                 UNION ALL
                                 SELECT b.neighbour FROM party_region p JOIN region_neighbour b ON b.region = p.region
                                 WHERE p.party = acting_party())));
-CREATE POLICY own ON opportunity FOR SELECT TO "@db@_employer" USING (employer = split_part(acting_party(), ':', 2));
+CREATE POLICY own ON opportunity FOR SELECT TO "@db@_service_point" USING (service_point = acting_party());
+CREATE POLICY own_as_employer ON opportunity FOR SELECT TO "@db@_employer" USING (employer = split_part(acting_party(), ':', 2));
 
 -- ---- young people
 GRANT SELECT ON sight TO "@db@_school", "@db@_municipality";
@@ -188,7 +189,7 @@ ALTER TABLE consent FORCE ROW LEVEL SECURITY;
 -- ---- accounts: one's own commands; reads are written by the scribe and read by nobody here
 ALTER TABLE command ENABLE ROW LEVEL SECURITY;
 ALTER TABLE command FORCE ROW LEVEL SECURITY;
-CREATE POLICY own ON command FOR ALL TO "@db@_command" USING (seer = acting_seer()) WITH CHECK (seer = acting_seer());
+CREATE POLICY own ON command FOR ALL TO "@db@_command" USING (seer = acting_seer());
 GRANT SELECT, INSERT ON command TO "@db@_command";
 GRANT INSERT ON read TO "@db@_scribe";
 GRANT SELECT ON issuer, issuer_party, client_party, party_agreement, party TO "@db@_worker";

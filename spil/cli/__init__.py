@@ -39,6 +39,10 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("clients", "spil.cli.clients:clients", "Which portal may act for whom: add, list, end."),
     Entry("agreements", "spil.cli.agreements:agreements", "Who signed the covenant or the terms: add, list, end."),
     Entry("seed", "spil.cli.seed:seed", "Fill an empty database with a fictitious country."),
+    Entry("explain", "spil.cli.explain:explain", "Print what the hub would do for a query."),
+    Entry("schema", "spil.cli.contracts:schema", "Print the contract of a role."),
+    Entry("contracts", "spil.cli.contracts:contracts", "The committed contracts: list, check, write."),
+    Entry("docs", "spil.cli.docs:docs", "The printed parts of the documents: list, check, write."),
 )
 
 

@@ -1,0 +1,266 @@
+"""Stock Strawberry as one writes it well: typed resolvers, a DataLoader per relation, asyncpg, no walls.
+
+At its best settings: documents parsed and validated once, plain attributes where no resolver is needed, one query per level of the graph,
+a join where a join is free, orjson out, uvloop and httptools below.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import asyncpg
+import orjson
+import strawberry
+from strawberry.asgi import GraphQL
+from strawberry.dataloader import DataLoader
+from strawberry.extensions import ParserCache, ValidationCache
+from strawberry.schema.config import StrawberryConfig
+
+from bench.peers.serving import main, pool
+from schema.enums import (
+    ContactStepKind,
+    ContactStepReason,
+    ContactTopic,
+    DestinationAim,
+    PlacementKind,
+    PlacementState,
+    PostState,
+    SchoolKind,
+)
+from schema.scalars import Brin, Date, Postcode, scalar_map
+
+
+class Loaders:
+    """The relations of one request, each asked once per tick for all its keys."""
+
+    def __init__(self, db: asyncpg.Pool) -> None:
+        self.db = db
+        self.region = self._one("SELECT code, name FROM region WHERE code = ANY($1)", "code", Region)
+        self.post = self._one("SELECT region, state, holder FROM coordinator_post WHERE region = ANY($1)", "region", _post)
+        self.contact = self._one(
+            "SELECT id, name, desk, phone, mail, verified FROM contact_point WHERE id = ANY($1)", "id", _contact
+        )
+        self.municipality = self._one("SELECT code, name FROM municipality WHERE code = ANY($1)", "code", Municipality)
+        self.employer = self._one("SELECT kvk, name FROM employer WHERE kvk = ANY($1)", "kvk", Employer)
+        self.placements: DataLoader[Any, list[Placement]] = DataLoader(load_fn=self._placements)
+
+    def _one(self, sql: str, key: str, make: Callable[..., Any]) -> DataLoader[Any, Any]:
+        async def load(keys: Sequence[Any]) -> list[Any]:
+            found = {row[key]: make(**row) for row in await self.db.fetch(sql, keys)}
+            return [found.get(one) for one in keys]
+
+        return DataLoader(load_fn=load)
+
+    async def _placements(self, students: Sequence[Any]) -> list[list["Placement"]]:
+        sql = """SELECT student, kind, state, from_on, to_on, hours, employer FROM placement
+                 WHERE student = ANY($1) ORDER BY student, n"""
+        found = defaultdict(list)
+        for row in await self.db.fetch(sql, students):
+            found[row["student"]].append(_placement(row))
+        return [found[student] for student in students]
+
+
+Info = strawberry.Info[Loaders, None]
+
+
+@strawberry.type
+class Contact:
+    name: str | None
+    desk: str
+    phone: str | None
+    mail: str | None
+    verified: Date | None
+
+
+@strawberry.type
+class ContactStep:
+    kind: ContactStepKind
+    why: ContactStepReason
+    verified: Date | None
+
+
+@strawberry.type
+class ContactAnswer:
+    contact: Contact
+    path: list[ContactStep]
+
+
+@strawberry.input(one_of=True)
+class Place:
+    postcode: Postcode | None = strawberry.UNSET
+    school: Brin | None = strawberry.UNSET
+
+
+@strawberry.type
+class Municipality:
+    code: str
+    name: str
+
+
+@strawberry.type
+class Employer:
+    kvk: str
+    name: str
+
+
+@strawberry.type
+class Post:
+    state: PostState
+    holder_id: strawberry.Private[Any]
+
+    @strawberry.field
+    async def holder(self, info: Info) -> Contact | None:
+        return await info.context.contact.load(self.holder_id) if self.holder_id else None
+
+
+@strawberry.type
+class Region:
+    code: str
+    name: str
+
+    @strawberry.field
+    async def post(self, info: Info) -> Post:
+        return await info.context.post.load(self.code)
+
+
+@strawberry.type
+class Placement:
+    kind: PlacementKind
+    state: PlacementState
+    from_: Date = strawberry.field(name="from")
+    to: Date | None
+    hours: int | None
+    employer_key: strawberry.Private[str]
+
+    @strawberry.field
+    async def employer(self, info: Info) -> Employer:
+        return await info.context.employer.load(self.employer_key)
+
+
+@strawberry.type
+class PlacementConnection:
+    nodes: list[Placement]
+
+
+@strawberry.type
+class Student:
+    id: strawberry.ID
+    destination_aim: DestinationAim | None
+    leaves_on: Date | None
+    student_key: strawberry.Private[Any]
+    municipality_key: strawberry.Private[str | None]
+
+    @strawberry.field
+    async def municipality(self, info: Info) -> Municipality | None:
+        return await info.context.municipality.load(self.municipality_key) if self.municipality_key else None
+
+    @strawberry.field
+    async def placements(self, info: Info, first: int) -> PlacementConnection:
+        found = await info.context.placements.load(self.student_key)
+        return PlacementConnection(nodes=found[:first])
+
+
+@strawberry.type
+class StudentConnection:
+    nodes: list[Student]
+
+
+@strawberry.type
+class School:
+    brin: str
+    name: str
+    kind: SchoolKind
+    region_key: strawberry.Private[str]
+
+    @strawberry.field
+    async def region(self, info: Info) -> Region:
+        return await info.context.region.load(self.region_key)
+
+    @strawberry.field
+    async def students(self, info: Info, first: int) -> StudentConnection:
+        sql = """SELECT v.alias, v.student, v.municipality, f.destination_aim, f.leaves_on
+                 FROM sight v JOIN student_profile f ON f.student = v.student
+                 WHERE v.seer = $1 AND v.school = $2 AND v.until_candidate > now() ORDER BY v.alias LIMIT $3"""
+        rows = await info.context.db.fetch(sql, f"school:{self.brin}#guidance", self.brin, first)
+        return StudentConnection(nodes=[_student(row) for row in rows])
+
+
+@strawberry.type
+class Query:
+    @strawberry.field
+    async def contact(self, info: Info, topic: ContactTopic, at: Place) -> ContactAnswer:
+        kind, place = ("POSTCODE", at.postcode) if at.postcode else ("SCHOOL", at.school)
+        sql = """SELECT r.kinds, r.whys, r.verifieds, c.name, c.desk, c.phone, c.mail, c.verified
+                 FROM contact_route($1, $2, $3) r JOIN contact_point c ON c.id = r.contact"""
+        row = await info.context.db.fetchrow(sql, topic.value, kind, place)
+        steps = zip(row["kinds"], row["whys"], row["verifieds"], strict=True)
+        return ContactAnswer(
+            contact=Contact(
+                name=row["name"], desk=row["desk"], phone=row["phone"], mail=row["mail"], verified=row["verified"]
+            ),
+            path=[ContactStep(kind=ContactStepKind(k), why=ContactStepReason(w), verified=v) for k, w, v in steps],
+        )
+
+    @strawberry.field
+    async def school(self, info: Info, brin: Brin) -> School | None:
+        row = await info.context.db.fetchrow("SELECT brin, name, kind, region FROM school WHERE brin = $1", brin)
+        if row is None:
+            return None
+        return School(brin=row["brin"], name=row["name"], kind=SchoolKind(row["kind"]), region_key=row["region"])
+
+
+def _post(region: str, state: str, holder: Any) -> Post:
+    return Post(state=PostState(state), holder_id=holder)
+
+
+def _contact(id: Any, **fields: Any) -> Contact:
+    return Contact(**fields)
+
+
+def _student(row: asyncpg.Record) -> Student:
+    return Student(
+        id=strawberry.ID(f"Student:{row['alias']}"),
+        destination_aim=DestinationAim(row["destination_aim"]),
+        leaves_on=row["leaves_on"],
+        student_key=row["student"],
+        municipality_key=row["municipality"],
+    )
+
+
+def _placement(row: asyncpg.Record) -> Placement:
+    return Placement(
+        kind=PlacementKind(row["kind"]),
+        state=PlacementState(row["state"]),
+        from_=row["from_on"],
+        to=row["to_on"],
+        hours=row["hours"],
+        employer_key=row["employer"],
+    )
+
+
+class View(GraphQL[Loaders, None]):
+    """The stock view, with orjson and loaders per request."""
+
+    def __init__(self, schema: strawberry.Schema, db: asyncpg.Pool) -> None:
+        super().__init__(schema, graphql_ide=None)
+        self.db = db
+
+    async def get_context(self, request: Any, response: Any) -> Loaders:
+        return Loaders(self.db)
+
+    def encode_json(self, data: object) -> bytes:
+        return orjson.dumps(data)
+
+
+async def build(url: str) -> View:
+    """The app on a pool of eight."""
+    schema = strawberry.Schema(
+        Query,
+        extensions=[lambda: ParserCache(), lambda: ValidationCache()],
+        config=StrawberryConfig(scalar_map=scalar_map()),
+    )
+    return View(schema, await pool(url))
+
+
+if __name__ == "__main__":
+    main(build)

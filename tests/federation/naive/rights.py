@@ -1,0 +1,166 @@
+"""Who sees which row: the design's sections 3 and 4 and its pages on tiers and ids, written down once more, row by row.
+
+Laws
+1. A young person is seen because of a row of `access`, by one seer; `sight` says until when.
+2. Lists and look-ups want CANDIDATE; TRACE is the one case: its row, and behind it an id and how much is seen.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from graphql import GraphQLError
+
+from tests.federation.naive.rows import Row, World
+
+PARTNERS = ("SCHOOL", "SERVICE_POINT", "MUNICIPALITY", "COORDINATOR", "NATIONAL")
+
+
+class Refusal(GraphQLError):
+    """An error with the code that the engine must give too."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code, extensions={"code": code})
+
+
+@dataclass
+class Eyes:
+    """One seer before all rows, with the cursors that the engine gave it so far."""
+
+    world: World
+    role: str
+    party: str | None = None
+    function: str | None = None
+    scopes: tuple[str, ...] = ("read",)
+    notice: str | None = None
+    sdl: str = ""
+    opened: dict[str, str] = field(default_factory=dict)  # the engine's cursor -> our token
+    places: dict[str, tuple[str, tuple[Any, ...]]] = field(default_factory=dict)  # token -> list and order, keys
+
+    @property
+    def seer(self) -> str | None:
+        return f"{self.party}#{self.function}" if self.role != "PUBLIC" else None
+
+    @property
+    def key(self) -> str:
+        """What stands behind the colon of the party."""
+        return (self.party or "").partition(":")[2]
+
+    # ---- young people
+
+    @cached_property
+    def sights(self) -> dict[str, Row]:
+        """By student, what this seer sees now, however little."""
+        return {
+            s["student"]: s for s in self.world.all("sight", "seer", self.seer) if s["seen_until"] > self.world.now
+        }
+
+    @cached_property
+    def cases(self) -> set[tuple[str, str, int]]:
+        """The cases that an open reason of this seer names."""
+        return {
+            (a["student"], a["case_type"], a["case_n"])
+            for a in self.world.all("access", "seer", self.seer)
+            if a["case_type"] and not self._over(a["ended_at"]) and a["ends_at"] > self.world.now
+        }
+
+    def _over(self, ended: datetime) -> bool:
+        return ended.year < 9999
+
+    def as_candidate(self, student: str) -> bool:
+        """Whether more than a trace is seen."""
+        sight = self.sights.get(student)
+        return sight is not None and sight["until_candidate"] > self.world.now
+
+    def tier(self, sight: Row) -> str:
+        for name, column in (
+            ("IDENTIFIED", "until_identified"),
+            ("GIVEN_NAME", "until_given_name"),
+            ("CANDIDATE", "until_candidate"),
+        ):
+            if sight[column] > self.world.now:
+                return name
+        return "TRACE"
+
+    def people(self) -> list[Row]:
+        """The rows of `sight` behind `students` and `candidates`."""
+        return [s for s in self.sights.values() if self.as_candidate(s["student"])]
+
+    def _sees_case(self, case_type: str, row: Row) -> bool:
+        student = row["student"]
+        return student in self.sights and (
+            self.as_candidate(student) or (student, case_type, row["n"]) in self.cases
+        )
+
+    def sees_placement(self, row: Row) -> bool:
+        """Of students seen, or the one case; an employer its own, a service point those from its own opportunities."""
+        if not self._sees_case("PLACEMENT", row):
+            return False
+        if self.role == "EMPLOYER":
+            return bool(row["employer"] == self.key)
+        if self.role == "SERVICE_POINT":
+            from_where = self.world.one("opportunity", "id", row["opportunity"])
+            return from_where is not None and from_where["service_point"] == self.party
+        return True
+
+    def sees_credential(self, row: Row) -> bool:
+        return self._sees_case("CREDENTIAL", row)
+
+    def placements(self, student: str) -> list[Row]:
+        return [p for p in self.world.all("placement", "student", student) if self.sees_placement(p)]
+
+    def credentials(self, student: str) -> list[Row]:
+        return [c for c in self.world.all("credential", "student", student) if self.sees_credential(c)]
+
+    def every_placement(self) -> list[Row]:
+        return [p for student in self.sights for p in self.placements(student)]
+
+    def id_below(self, kind: str, row: Row) -> str:
+        """`Type:<alias>.<h>`: twelve hex digits of md5(id_salt || type || n)."""
+        sight = self.sights[row["student"]]
+        digest = hashlib.md5(f"{sight['id_salt']}{kind}{row['n']}".encode(), usedforsecurity=False).hexdigest()
+        return f"{kind}:{sight['alias']}.{digest[:12]}"
+
+    # ---- directory and opportunities
+
+    def sees_contact(self, row: Row) -> bool:
+        return self.role in PARTNERS or not row["partner_only"]
+
+    @cached_property
+    def regions(self) -> set[str]:
+        """Where the party works: the regions of what it covers now."""
+        world, found = self.world, set()
+        for row in world.all("covers", "party", self.party) if self.seer else []:
+            if not row["from_at"] <= world.now < row["until_at"]:
+                continue
+            if row["region"]:
+                found.add(row["region"])
+            for table, column, code in (("municipality", "code", "municipality"), ("school", "brin", "school")):
+                there = world.one(table, column, row[code])
+                if there:
+                    found.add(there["region"])
+        return found
+
+    @cached_property
+    def opportunities(self) -> list[Row]:
+        """Public ones for all; school: own and neighbouring regions; employer: own; others with a region: theirs."""
+        regions = set(self.regions) if self.role in ("SCHOOL", "SERVICE_POINT", "MUNICIPALITY", "COORDINATOR") else set()
+        if self.role == "SCHOOL":
+            regions |= {b["neighbour"] for b in self.world.tables["region_neighbour"] if b["region"] in self.regions}
+        own = self.key if self.role == "EMPLOYER" else None
+        return [
+            o
+            for o in self.world.tables["opportunity"]
+            if o["public"] or o["region"] in regions or (own is not None and o["employer"] == own)
+        ]
+
+    @cached_property
+    def opportunity_ids(self) -> set[str]:
+        return {o["id"] for o in self.opportunities}
+
+    def sees_history(self, region: str) -> bool:
+        return self.role == "NATIONAL" or (self.role == "COORDINATOR" and region in self.regions)
