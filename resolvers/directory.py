@@ -21,7 +21,7 @@ from federation.catalogue import (
     Rows,
 )
 from resolvers.people import STUDENT_FILTERS, STUDENT_ORDERS
-from schema.scalars import CODES, Pattern
+from schema.scalars import CODES, POSTCODE, BoardNumber, Brin, MunicipalityCode, Pattern, RegionCode
 
 CODE, NUMBER, JSON = Form.CODE, Form.NUMBER, Form.JSON
 
