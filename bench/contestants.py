@@ -115,7 +115,7 @@ def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
             time.sleep(0.05)
         else:
             return
-    raise SetUp(f"A contestant did not start; its words are in {log}.")
+    raise SetUp(f"A contestant did not start. Its last words:\n{log.read_text(errors='replace')[-1500:]}")
 
 
 class Clock:

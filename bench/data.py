@@ -87,3 +87,8 @@ async def _settle(owner: str) -> None:
         await connection.execute("VACUUM (ANALYZE)")
     finally:
         await connection.close()
+
+
+def postmaster(server: Embedded) -> int:
+    """The process id of the server's postmaster, as it noted it."""
+    return int((server.home.data / "postmaster.pid").read_text(encoding="utf-8").split()[0])

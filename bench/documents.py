@@ -9,7 +9,7 @@ from typing import Any
 import asyncpg
 
 LOOKUP = """
-query L($p: Postcode!) {
+query L($p: String!) {
   contact(topic: PUPILS_TO_WORK, at: {postcode: $p}) {
     contact { name desk phone mail verified }
     path { kind why verified }
@@ -21,7 +21,7 @@ STUDENT = """
   placements(first: 10) { nodes { kind state from to hours employer { name } } }
 """
 PORTAL = f"""
-query P($b: Brin!, $n: Int!) {{
+query P($b: ID!, $n: Int!) {{
   school(brin: $b) {{
     brin name kind region {{ code name post {{ state holder {{ name }} }} }}
     students(first: $n) {{ nodes {{ {STUDENT} }} }}
@@ -104,7 +104,8 @@ async def _lookups(connection: asyncpg.Connection) -> tuple[Asked, ...]:
 
 async def _portals(connection: asyncpg.Connection) -> tuple[Asked, ...]:
     rows = await connection.fetch(
-        "SELECT v.school FROM sight v WHERE v.seer = 'school:' || v.school || '#guidance' AND v.until_candidate > now()"
+        "SELECT v.school FROM sight v JOIN party_agreement g ON g.party = 'school:' || v.school AND g.until_at > now()"
+        " WHERE v.seer = 'school:' || v.school || '#guidance' AND v.until_candidate > now()"
         " GROUP BY v.school ORDER BY least(count(*), $1) DESC, md5(v.school) LIMIT 40",
         SIZE,
     )
@@ -114,6 +115,7 @@ async def _portals(connection: asyncpg.Connection) -> tuple[Asked, ...]:
 _SERVICES = f"""
 WITH seen AS (
     SELECT v.seer, v.school, count(*) AS students FROM sight v
+    JOIN party_agreement g ON g.party = split_part(v.seer, '#', 1) AND g.until_at > now()
     WHERE v.seer LIKE 'service:%' AND v.until_candidate > now() GROUP BY v.seer, v.school
 )
 SELECT s.seer, s.school FROM seen s

@@ -73,9 +73,9 @@ async def written(question: Question, tokens: Tokens, folder: Path) -> Path:
     return path
 
 
-def drive(contestant: Contestant, requests: Path, seconds: float, postmaster: int, connections: int = CONNECTIONS) -> Round:
+def drive(contestant: Contestant, requests: Path, seconds: int, postmaster: int, connections: int = CONNECTIONS) -> Round:
     """One round. Raises SetUp when a request failed: such a round measures nothing."""
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "--timeout", "30s", "-s", str(SCRIPT), contestant.base]
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s", "-s", str(SCRIPT), contestant.base]
     clock = Clock(contestant.process.pid, postmaster)
     done = subprocess.run([*command, "--", str(requests)], check=True, capture_output=True, text=True)
     server, postgres = clock.used()

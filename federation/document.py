@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import Any
 
 from graphql import (
     DocumentNode,
@@ -145,27 +144,36 @@ def _words(error: GraphQLError) -> str:
 
 
 class Documents:
-    """Documents by contract and text, the latest `size` of them; the refused ones too, so that they stay cheap."""
+    """Documents by contract and text, the latest that fit; the refused ones too, so that they stay cheap.
 
-    def __init__(self, limits: Limits, size: int = 1_000) -> None:
-        self._limits = limits
-        self._size = size
-        self._known: OrderedDict[tuple[str, str, str | None], Document | Problems] = OrderedDict()
+    An AST weighs a hundred times its text, so the bound is on text: `most` characters in all.
+    """
+
+    def __init__(self, limits: Limits, most: int = 1_000_000) -> None:
+        self._limits, self._most, self._held = limits, most, 0
+        self._known: OrderedDict[tuple[str, str, str | None], Document | tuple[Problem, ...]] = OrderedDict()
 
     def get(self, contract: str, schema: GraphQLSchema, text: str, name: str | None) -> Document:
         """The document of this text. Raises Problems."""
         key = (contract, text, name)
-        found: Any = self._known.get(key)
+        found = self._known.get(key)
         if found is None:
-            try:
-                found = read_document(contract, schema, text, name, self._limits)
-            except Problems as problems:
-                found = problems
-            self._known[key] = found
-            if len(self._known) > self._size:
-                self._known.popitem(last=False)
+            found = self._read(key, schema)
         else:
             self._known.move_to_end(key)
-        if isinstance(found, Problems):
-            raise Problems(*found.problems)
-        return found  # type: ignore[no-any-return]  # the cache holds these two kinds only
+        if isinstance(found, Document):
+            return found
+        raise Problems(*found)
+
+    def _read(self, key: tuple[str, str, str | None], schema: GraphQLSchema) -> Document | tuple[Problem, ...]:
+        found: Document | tuple[Problem, ...]
+        try:
+            found = read_document(key[0], schema, key[1], key[2], self._limits)
+        except Problems as problems:
+            found = problems.problems
+        self._known[key] = found
+        self._held += len(key[1])
+        while self._held > self._most:
+            gone, _ = self._known.popitem(last=False)
+            self._held -= len(gone[1])
+        return found

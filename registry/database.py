@@ -145,7 +145,7 @@ async def _pool(url: str, size: int, seconds: float) -> Any:
         timeout=CONNECT,
         command_timeout=seconds + 1,
         max_inactive_connection_lifetime=0,
-        statement_cache_size=200,
+        statement_cache_size=100,
         max_cacheable_statement_size=0,
         max_cached_statement_lifetime=0,
         server_settings=settings,

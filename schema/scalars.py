@@ -80,7 +80,7 @@ CODES: dict[Any, tuple[str, Pattern, str]] = {
     KvK: ("KvK", Pattern(r"[0-9]{8}", "90000001"), "Number in the Chamber of Commerce's register (*KvK-nummer*)."),
     Cursor: (
         "Cursor",
-        Pattern(r"[A-Za-z0-9_-]{1,1000}", "one from pageInfo"),
+        Pattern(r"[\s\S]{0,1000}", "one from pageInfo"),  # what was not sealed here is BAD_CURSOR, with its path
         "A place in a list: opaque, of one list, order and party.",
     ),
     Key: (

@@ -113,8 +113,10 @@ class GraphQLDoor:
         charset = parameters.strip().lower().replace(b'"', b"")
         if media_type.strip().lower() != b"application/json" or charset not in (b"", b"charset=utf-8"):
             raise UnsupportedMediaType
+        if headers.get(b"content-encoding", b"identity").strip().lower() != b"identity":
+            raise UnsupportedMediaType
         length = headers.get(b"content-length")
-        if length is not None and (not length.isdigit() or int(length) > self._max_body):
+        if length is not None and (not length.isdigit() or len(length) > 12 or int(length) > self._max_body):
             raise BodyTooLarge
         chunks, size, more = [], 0, True
         while more:
@@ -177,9 +179,13 @@ def read_request(body: bytes) -> tuple[str, dict[str, Any], str | None]:
 def _lenient(body: bytes) -> Any:
     """What orjson refuses and JSON allows, lone surrogates above all: the scalars refuse them with a path."""
     try:
-        return json.loads(body.decode("utf-8"))
+        return json.loads(body.decode("utf-8"), parse_constant=_no_number)
     except (ValueError, RecursionError):
         raise BadRequest from None
+
+
+def _no_number(_: str) -> Any:
+    raise ValueError("NaN and Infinity are not JSON")
 
 
 def _accepted(accept: bytes | None) -> bytes:

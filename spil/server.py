@@ -2,7 +2,8 @@
 
 Laws
 1. The socket is bound before anything is started for it: a port in use costs nothing.
-2. SIGINT and SIGTERM end it in good order; a second one at once. Whoever started it cleans up after `serve` returns.
+2. A client has seconds, not for ever, to send a request (spil/receiving.py).
+3. SIGINT and SIGTERM end it in good order; a second one at once. Whoever started it cleans up after `serve` returns.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import uvicorn
 import uvloop
 
 from schema.errors import SetUp
+from spil.receiving import Receiving
 
 GRACE = 5  # seconds for requests that are under way
 WEBSOCKET_BYTES = 65_536
@@ -53,7 +55,7 @@ async def serve(app: Any, listener: socket.socket, on_ready: Callable[[], None] 
         uvicorn.Config(
             app,
             loop="none",
-            http="httptools",
+            http=Receiving,
             lifespan="off",
             access_log=False,
             log_config=None,

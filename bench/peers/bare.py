@@ -13,23 +13,22 @@ from typing import Any
 import asyncpg
 import orjson
 
+from bench.peers.route import PATH
 from bench.peers.serving import POOL, SESSION, main
 
-LOOKUP = """
-SELECT '{"data":{"contact":{"contact":{"name":' || coalesce(to_json(c.name)::text, 'null')
+LOOKUP = f"""
+SELECT '{{"data":{{"contact":{{"contact":{{"name":' || coalesce(to_json(c.name)::text, 'null')
     || ',"desk":' || to_json(c.desk)::text
     || ',"phone":' || coalesce(to_json(c.phone)::text, 'null')
     || ',"mail":' || coalesce(to_json(c.mail)::text, 'null')
     || ',"verified":' || coalesce('"' || c.verified || '"', 'null')
-    || '},"path":[' || w.path || ']}}}'
+    || '}},"path":[' || w.path || ']}}}}}}'
 FROM (
-    SELECT r.contact, (
-        SELECT string_agg('{"kind":"' || u.kind || '","why":"' || u.why || '","verified":'
-               || coalesce('"' || u.verified || '"', 'null') || '}', ',' ORDER BY u.n)
-        FROM unnest(r.kinds, r.whys, r.verifieds) WITH ORDINALITY u(kind, why, verified, n)
-    ) AS path
-    FROM contact_route('PUPILS_TO_WORK', 'POSTCODE', $1) r
-) w LEFT JOIN contact_point c ON c.id = w.contact
+    SELECT (array_agg(p.contact ORDER BY p.n DESC))[1] AS contact,
+           string_agg('{{"kind":"' || p.kind || '","why":"' || p.why || '","verified":'
+               || coalesce('"' || p.verified || '"', 'null') || '}}', ',' ORDER BY p.n) AS path
+    FROM ({PATH}) p
+) w JOIN contact_point c ON c.id = w.contact
 """
 PLACEMENTS = """
 SELECT string_agg('{"kind":"' || p.kind || '","state":"' || p.state || '","from":"' || p.from_on

@@ -16,6 +16,7 @@ from strawberry.dataloader import DataLoader
 from strawberry.extensions import ParserCache, ValidationCache
 from strawberry.schema.config import StrawberryConfig
 
+from bench.peers.route import PATH
 from bench.peers.serving import main, pool
 from schema.enums import (
     ContactStepKind,
@@ -27,7 +28,7 @@ from schema.enums import (
     PostState,
     SchoolKind,
 )
-from schema.scalars import Brin, Date, Postcode, scalar_map
+from schema.scalars import Date, scalar_map
 
 
 class Loaders:
@@ -61,6 +62,8 @@ class Loaders:
 
 
 Info = strawberry.Info[Loaders, None]
+_ROUTE = f"""SELECT p.kind, p.why, p.verified, c.name, c.desk, c.phone, c.mail, c.verified AS at
+             FROM ({PATH}) p LEFT JOIN contact_point c ON c.id = p.contact ORDER BY p.n"""
 
 
 @strawberry.type
@@ -87,8 +90,8 @@ class ContactAnswer:
 
 @strawberry.input(one_of=True)
 class Place:
-    postcode: Postcode | None = strawberry.UNSET
-    school: Brin | None = strawberry.UNSET
+    postcode: str | None = strawberry.UNSET
+    school: strawberry.ID | None = strawberry.UNSET
 
 
 @strawberry.type
@@ -189,20 +192,20 @@ class School:
 class Query:
     @strawberry.field
     async def contact(self, info: Info, topic: ContactTopic, at: Place) -> ContactAnswer:
-        kind, place = ("POSTCODE", at.postcode) if at.postcode else ("SCHOOL", at.school)
-        sql = """SELECT r.kinds, r.whys, r.verifieds, c.name, c.desk, c.phone, c.mail, c.verified
-                 FROM contact_route($1, $2, $3) r JOIN contact_point c ON c.id = r.contact"""
-        row = await info.context.db.fetchrow(sql, topic.value, kind, place)
-        steps = zip(row["kinds"], row["whys"], row["verifieds"], strict=True)
+        rows = await info.context.db.fetch(_ROUTE, at.postcode)
+        last = rows[-1]
         return ContactAnswer(
             contact=Contact(
-                name=row["name"], desk=row["desk"], phone=row["phone"], mail=row["mail"], verified=row["verified"]
+                name=last["name"], desk=last["desk"], phone=last["phone"], mail=last["mail"], verified=last["at"]
             ),
-            path=[ContactStep(kind=ContactStepKind(k), why=ContactStepReason(w), verified=v) for k, w, v in steps],
+            path=[
+                ContactStep(kind=ContactStepKind(row["kind"]), why=ContactStepReason(row["why"]), verified=row["verified"])
+                for row in rows
+            ],
         )
 
     @strawberry.field
-    async def school(self, info: Info, brin: Brin) -> School | None:
+    async def school(self, info: Info, brin: strawberry.ID) -> School | None:
         row = await info.context.db.fetchrow("SELECT brin, name, kind, region FROM school WHERE brin = $1", brin)
         if row is None:
             return None

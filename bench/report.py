@@ -1,0 +1,146 @@
+"""What a run found, as the table that is printed and as docs/performance.md."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.contestants import RAISED
+from bench.peers.serving import POOL
+from registry.embedded_home import CHECKOUT
+
+if TYPE_CHECKING:
+    from bench.run import Results
+
+NAMES = {"a": "Spil, all walls, reads log", "b": "Strawberry + DataLoader, no walls", "c": "bare SQL, no walls"}
+STRAW = {"portal": 32.0, "lookup": 8.0}  # c/b above this: the peer is a straw man
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One thing that should hold. `aim` is what would be good."""
+
+    what: str
+    found: float
+    wanted: float
+    aim: float | None = None
+    at_most: bool = False
+
+    @property
+    def holds(self) -> bool:
+        return self.found <= self.wanted if self.at_most else self.found >= self.wanted
+
+    def row(self) -> str:
+        sign = "<=" if self.at_most else ">="
+        aim = f"{self.aim:g}" if self.aim is not None else ""
+        missed = "" if self.holds else f"missed by {abs(self.found / self.wanted - 1):.0%}"
+        return f"| {self.what} | {self.found:.2f} | {sign} {self.wanted:g} | {aim} | {missed or 'holds'} |"
+
+
+def bars(results: Results) -> list[Bar]:
+    """The bars that this run can judge."""
+    rows = results.rows
+
+    def ratio(question: str, over: str, under: str) -> float:
+        return rows[question, over].rate / rows[question, under].rate
+
+    found = [
+        Bar("portal a/b", ratio("portal", "a", "b"), 15, 20),
+        Bar("lookup a/b", ratio("lookup", "a", "b"), 3, 4),
+        Bar("portal a/c", ratio("portal", "a", "c"), 0.55, 0.7),
+        Bar("lookup a/c", ratio("lookup", "a", "c"), 0.45, 0.7),
+    ]
+    for (question, scale), one in results.scaled.items():
+        grown = one.p50 / rows[question, "a"].p50
+        found.append(Bar(f"{question} p50, scale {scale:g} over scale {results.length.scales[0]:g}", grown, 1.5, None, True))
+    if results.wide:
+        (one_name, (one_round, students)), *wider = results.wide.items()
+        each = one_round.p50 / students
+        for name, (measured, many) in wider:
+            found.append(Bar(f"{name} over {one_name}, per student", measured.p50 / many / each, 1.5, None, True))
+    return found
+
+
+def straw_men(results: Results) -> list[Bar]:
+    """c/b per document: above its limit the peer proves nothing."""
+    rows = results.rows
+    return [
+        Bar(f"{name} c/b", rows[name, "c"].rate / rows[name, "b"].rate, limit, None, True) for name, limit in STRAW.items()
+    ]
+
+
+def text(results: Results) -> tuple[str, bool]:
+    """The tables as Markdown, and whether a peer is a straw man."""
+    straw = straw_men(results)
+    lines = [
+        "| document | contestant | requests/s | p50 ms | p99 ms | CPU ms per request | of it server | of it Postgres |",
+        "|---|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    for (question, key), one in results.rows.items():
+        lines.append(
+            f"| {question} | ({key}) {NAMES[key]} | {one.rate:,.0f} | {one.p50:.2f} | {one.p99:.2f} | {one.cpu:.2f}"
+            f" | {one.server:.2f} | {one.postgres:.2f} |"
+        )
+    lines += ["", *_scale_lines(results), *_wide_lines(results)]
+    lines += ["| bar | found | wanted | aim | |", "|---|---:|---:|---:|---|"]
+    lines += [one.row() for one in (*bars(results), *straw)]
+    return "\n".join(lines) + "\n", not all(one.holds for one in straw)
+
+
+def _scale_lines(results: Results) -> list[str]:
+    if not results.scaled:
+        return []
+    lines = ["| Spil at scale | document | requests/s | p50 ms | p99 ms |", "|---:|---|---:|---:|---:|"]
+    for (question, scale), one in results.scaled.items():
+        lines.append(f"| {scale:g} | {question} | {one.rate:,.0f} | {one.p50:.2f} | {one.p99:.2f} |")
+    return [*lines, ""]
+
+
+def _wide_lines(results: Results) -> list[str]:
+    if not results.wide:
+        return []
+    lines = ["| Spil, one connection | students in the answer | p50 ms | p99 ms |", "|---|---:|---:|---:|"]
+    for name, (one, students) in results.wide.items():
+        lines.append(f"| {name} | {students:,.0f} | {one.p50:.2f} | {one.p99:.2f} |")
+    return [*lines, ""]
+
+
+def document(tables: str) -> str:
+    """docs/performance.md."""
+    raised = ", ".join(f"`{name}={value}`" for name, value in RAISED.items())
+    return f"""# Performance
+
+Written by `scripts/bench`; not by hand. Commit {_commit()}. Machine: {_machine()}.
+
+One process per contestant, {POOL} connections to one embedded Postgres 18 (synchronous commits, fsync on), uvloop and httptools for
+all; `wrk` with 8 connections, rounds interleaved, medians. Before anything is timed the answers of all three are equal as JSON apart
+from ids. For the bench alone Spil runs with {raised}: a client sends thousands of requests a second here, and a page has a thousand
+nodes. No wall is off.
+
+(a) is Spil as `spil serve` runs it: bearer tokens verified, contract, compiled predicates, row-level security, and the reads log
+confirmed (a synchronous commit) before bytes leave. (b) is stock Strawberry with DataLoaders and asyncpg, documents cached, orjson; (c)
+one hand-written statement per document behind a bare ASGI endpoint. Neither has roles, settings, row-level security or a reads log.
+
+{tables}
+Processor time is that of the server's process and of all of Postgres; `wrk` is not in it.
+"""
+
+
+def _commit() -> str:
+    def git(*words: str) -> str:
+        done = subprocess.run(["git", *words], cwd=CHECKOUT, capture_output=True, text=True, check=False)
+        return done.stdout.strip()
+
+    changed = " and uncommitted changes" if git("status", "--porcelain") else ""
+    return f"`{git('rev-parse', '--short', 'HEAD') or 'unknown'}`{changed}"
+
+
+def _machine() -> str:
+    info = Path("/proc/cpuinfo")
+    names = [line.partition(":")[2].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return f"{os.cpu_count()} cores ({names[0] if names else platform.machine()}), {memory:.0f} GB, Python {platform.python_version()}"

@@ -1,0 +1,197 @@
+"""Rows that try the walls: on top of the seed, few young people with very many reasons, so that every condition matters.
+
+Everything is written in the caller's transaction and rolled back with it; `now()` stands still there, so a reason can end exactly now.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from random import Random
+from typing import Any
+from uuid import UUID, uuid4
+
+from tests.walls.oracle import TIERS, Seer
+
+EVER = datetime.max  # the driver's word for 'infinity'
+PURPOSES = (
+    "ENROLMENT CAREER_GUIDANCE STAGE_SEARCH WORK_SEARCH INTRODUCTION STAGE EMPLOYMENT INVOLVE_MUNICIPALITY CONTINUE_SUPPORT"
+    " SAFETY_NET CONSULTATION CARE_ROUTE EVIDENCE PLACED_FROM"
+).split()
+OTHER_CASES = ("UITVAL", "SUPPORT_REQUEST", "HANDOVER", "CONSULTATION")
+HOME, NEIGHBOUR, FAR, FARTHER = "AM27", "AM26", "AM01", "AM24"
+STUDENTS = 60
+
+
+@dataclass
+class World:
+    """The seers that are asked for, and the rows that were made for them."""
+
+    holders: list[Seer]  # who may hold reasons
+    others: list[Seer]  # who never does
+    schools: list[str]
+    employers: list[str]
+    service_points: list[str]
+    students: list[UUID] = field(default_factory=list)
+    opportunities: list[UUID] = field(default_factory=list)
+
+    @property
+    def seers(self) -> list[Seer]:
+        return [*self.holders, *self.others]
+
+
+async def spread(owner: Any, rng: Random) -> World:
+    """Makes the rows. The database holds a small seed."""
+    world = await _cast(owner)
+    now = await owner.fetchval("SELECT now()")
+    rows = await owner.fetch("SELECT id FROM student WHERE school = ANY ($1) ORDER BY id", world.schools)
+    rest = await owner.fetch("SELECT id FROM student WHERE school <> ALL ($1) ORDER BY id LIMIT 500", world.schools)
+    world.students = [row["id"] for row in rng.sample(rows, STUDENTS * 3 // 4) + rng.sample(rest, STUDENTS // 4)]
+    await _covers(owner, world, now)
+    await _opportunities(owner, world, rng)
+    counts = await _cases(owner, world, rng)
+    await _links_and_leads(owner, world, now, rng)
+    await _reasons(owner, world, now, rng, counts)
+    await _directory(owner, rng)
+    await owner.execute("ANALYZE access, sight, placement, credential, opportunity, link, lead")
+    return world
+
+
+async def _cast(owner: Any) -> World:
+    """Who plays: several parties of every kind, and several functions of one party."""
+    schools = [
+        row["brin"]
+        for region in (HOME, HOME, NEIGHBOUR)
+        for row in await owner.fetch("SELECT brin FROM school WHERE region = $1 AND fictitious ORDER BY brin LIMIT 2", region)
+    ]
+    schools = sorted(set(schools))[:3]
+    for key in ("uwv", "sbb"):
+        await owner.execute("INSERT INTO party (key, kind, name) VALUES ($1, $1, $1) ON CONFLICT DO NOTHING", key)
+    first = "SELECT key FROM party WHERE kind = $1 ORDER BY key LIMIT 1"
+    service, doorstroompunt, board = [await owner.fetchval(first, kind) for kind in ("service", "doorstroompunt", "board")]
+    employers = [row["kvk"] for row in await owner.fetch("SELECT kvk FROM employer ORDER BY kvk LIMIT 6")]
+    points = ["servicepoint:" + await owner.fetchval(
+        "SELECT code FROM service_point WHERE region = $1 AND kind IN ('WERKCENTRUM', 'WSP') ORDER BY code LIMIT 1", region)
+        for region in (HOME, NEIGHBOUR)]  # fmt: skip
+    home = ("municipality:GM0796", "municipality:GM0855")
+    holders = [Seer(f"school:{brin}", "guidance") for brin in schools]
+    holders += [Seer(point, "matching") for point in points]
+    holders += [Seer(party, "participatie") for party in (*home, service)] + [Seer(home[0], "wmo"), Seer(home[1], "doorstroompunt")]
+    holders += [Seer(doorstroompunt, "doorstroompunt"), Seer("uwv", "uwv")]
+    holders += [Seer(f"employer:{kvk}", "mentor") for kvk in employers[:4]]
+    others = [Seer(f"school:{schools[0]}", "administration"), Seer(board, "figures"), Seer("sbb", "recognition")]
+    others += [Seer(points[0], "information"), Seer(f"servicepoint:{HOME}-LEERWERKLOKET", "information")]
+    others += [Seer(f"coordinator:{region}", "coordinator") for region in (HOME, FAR)]
+    others += [Seer("national", function) for function in ("lead", "council", "reader")] + [Seer()]
+    return World(holders, others, schools, employers, points)
+
+
+async def _covers(owner: Any, world: World, now: datetime) -> None:
+    """Every party once covered a region too many, or will: neither counts. A coordinator that helps out next door."""
+    parties = sorted({seer.party for seer in world.seers if seer.party and seer.kind != "employer"})
+    rows: list[tuple[Any, ...]] = []
+    far_school = await owner.fetchval("SELECT brin FROM school WHERE region = $1 ORDER BY brin LIMIT 1", FAR)
+    for party in parties:
+        rows.append((uuid4(), party, "x", None, FAR, None, now - timedelta(days=9), now))
+        rows.append((uuid4(), party, "x", None, FARTHER, None, now + timedelta(microseconds=1), EVER))
+        for begin, end in ((now - timedelta(days=9), now), (now + timedelta(days=1), EVER)):
+            rows.append((uuid4(), party, "x", None, None, far_school, begin, end))
+        rows.append((uuid4(), party, "x", "GM0014", None, None, now - timedelta(days=9), now - timedelta(days=1)))
+    rows.append((uuid4(), f"coordinator:{HOME}", "helps", None, NEIGHBOUR, None, now, EVER))
+    columns = ("id", "party", "function", "municipality", "region", "school", "from_at", "until_at")
+    await owner.copy_records_to_table("covers", records=rows, columns=columns)
+
+
+async def _opportunities(owner: Any, world: World, rng: Random) -> None:
+    """Every mix of region, public, service point; some of an employer that asks."""
+    rows = []
+    for region in (HOME, NEIGHBOUR, FAR, FARTHER):
+        town = await owner.fetchval("SELECT code FROM municipality WHERE region = $1 ORDER BY code LIMIT 1", region)
+        for public in (True, False):
+            for point in (*world.service_points, None, None):
+                employer = rng.choice(world.employers) if rng.random() < 0.8 else None
+                rows.append((uuid4(), "WERK", "Plek", employer, town, region, point, public, "walls", date(2026, 11, 1)))
+    columns = ("id", "kind", "title", "employer", "municipality", "region", "service_point", "public", "source", "seen_on")
+    await owner.copy_records_to_table("opportunity", records=rows, columns=columns)
+    world.opportunities = [row[0] for row in rows]
+
+
+async def _cases(owner: Any, world: World, rng: Random) -> dict[UUID, int]:
+    """Placements and credentials, numbered alike: a case of the wrong type must not open the other's row of that number."""
+    placements: list[tuple[Any, ...]] = []
+    credentials: list[tuple[Any, ...]] = []
+    await owner.execute("DELETE FROM placement WHERE student = ANY ($1)", world.students)
+    await owner.execute("DELETE FROM credential WHERE student = ANY ($1)", world.students)
+    for student in world.students:
+        for n in range(1, rng.randrange(2, 6)):
+            opportunity = rng.choice(world.opportunities) if rng.random() < 0.8 else None
+            placements.append((student, n, "WERK", rng.choice(world.employers), opportunity, date(2026, n, 1), "RUNNING"))
+        for n in range(1, rng.randrange(2, 5)):
+            credentials.append((student, n, "DIPLOMA", n % 5, f"Titel {n}", date(2026, n, 1)))
+    columns = ("student", "n", "kind", "employer", "opportunity", "from_on", "state")
+    await owner.copy_records_to_table("placement", records=placements, columns=columns)
+    columns = ("student", "n", "kind", "level", "title", "issued_on")  # type: ignore[assignment]  # shorter
+    await owner.copy_records_to_table("credential", records=credentials, columns=columns)
+    return {student: sum(1 for row in placements if row[0] == student) for student in world.students}
+
+
+async def _links_and_leads(owner: Any, world: World, now: datetime, rng: Random) -> None:
+    await owner.execute("DELETE FROM link WHERE student = ANY ($1)", world.students)
+    links, leads = [], []
+    sources = [seer.party for seer in world.holders if seer.role in ("SCHOOL", "MUNICIPALITY")]
+    for n, student in enumerate(world.students):
+        for source in sources:
+            if rng.random() < 0.7 and (source, student) not in {row[:2] for row in links}:
+                links.append((source, student, f"walls-{n}", now - timedelta(days=3), EVER))
+        leads.append((student, str(rng.choice(world.holders)), now - timedelta(days=4000), now - timedelta(days=3900)))
+    columns = ("source", "student", "key", "from_at", "until_at")
+    await owner.copy_records_to_table("link", records=links, columns=columns)
+    await owner.copy_records_to_table("lead", records=leads, columns=("student", "seer", "from_at", "until_at"))
+
+
+async def _reasons(owner: Any, world: World, now: datetime, rng: Random, counts: dict[UUID, int]) -> None:
+    await owner.execute("DELETE FROM access WHERE student = ANY ($1)", world.students)
+    rows = [
+        _reason(rng, str(seer), student, now, counts[student])
+        for student in world.students
+        for seer in world.holders
+        if rng.random() < 0.4
+        for _ in range(rng.randrange(1, 4))
+    ]
+    columns = ("seer", "student", "tier", "purpose", "case_type", "case_n", "started_at", "ends_at", "ended_at")
+    await owner.copy_records_to_table("access", records=rows, columns=columns)
+
+
+def _reason(rng: Random, seer: str, student: UUID, now: datetime, cases: int) -> tuple[Any, ...]:
+    """Any tier with any purpose: the walls read the tier, and no purpose. Ends are open, near, now, past or brought about."""
+    tier = "TRACE" if rng.random() < 0.5 else rng.choice(TIERS)
+    case: tuple[Any, ...] = (None, None)
+    if rng.random() < (0.9 if tier == "TRACE" else 0.4):
+        kind = rng.choice(("PLACEMENT", "PLACEMENT", "CREDENTIAL", rng.choice(OTHER_CASES)))
+        case = (kind, rng.randrange(1, cases + 2))
+    ends = rng.choice((EVER, EVER, now + timedelta(days=9), now + timedelta(microseconds=1), now, now - timedelta(days=1)))
+    ended = rng.choice((EVER, EVER, EVER, EVER, now, now - timedelta(days=1), now + timedelta(days=1)))
+    return (seer, student, tier, rng.choice(PURPOSES), *case, now - timedelta(days=30), ends, ended)
+
+
+async def _directory(owner: Any, rng: Random) -> None:
+    """Partner-only contacts everywhere, and histories of posts in and out of the regions that ask."""
+    ids = [row["id"] for row in await owner.fetch("SELECT id FROM contact_point WHERE owner_kind <> 'NATIONAL' ORDER BY owner, topic")]
+    await owner.execute("UPDATE contact_point SET partner_only = true WHERE id = ANY ($1)", rng.sample(ids, len(ids) // 3))
+    post = "INSERT INTO coordinator_post_history (region, n, state, organisation, since, until, seer, command) VALUES"
+    await owner.execute("DELETE FROM coordinator_post_history")
+    for region in (HOME, NEIGHBOUR, FAR, FARTHER):
+        for n in (1, 2):
+            values = "($1, $2, 'NONE', $3, '2026-01-01', '2026-02-01', 'national#lead', 'x')"
+            await owner.execute(f"{post} {values}", region, n, f"{region} {n}")
+    await owner.executemany(
+        "INSERT INTO contact_point_history (contact, n, seer, command, before) VALUES ($1, 1, 'national#lead', 'x', $2)",
+        [(one, json.dumps({})) for one in ids[:5]],
+    )
+
+
+def some(rng: Random, rows: Sequence[Any], most: int) -> list[Any]:
+    """At most so many of the rows, in any order."""
+    return rng.sample(list(rows), min(most, len(rows)))

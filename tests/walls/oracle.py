@@ -1,0 +1,260 @@
+"""What the design says a seer may see now, as naive Python over all rows. Source: graph.md 3 and 4, tables.md.
+
+Laws
+1. Transcribed by hand; imports nothing of auth, federation or resolvers, and reads `access`, never `sight`.
+2. Slow and plain on purpose: one sentence of the design, one line here. Where two pages differ, the stricter for the young person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+TIERS = ("TRACE", "CANDIDATE", "GIVEN_NAME", "IDENTIFIED")  # graph.md 3: lowest first
+ROLE_OF = {  # graph.md 1
+    "school": "SCHOOL",
+    "mbo": "SCHOOL",
+    "board": "SCHOOL",
+    "servicepoint": "SERVICE_POINT",
+    "sbb": "SERVICE_POINT",
+    "municipality": "MUNICIPALITY",
+    "service": "MUNICIPALITY",
+    "doorstroompunt": "MUNICIPALITY",
+    "uwv": "MUNICIPALITY",
+    "employer": "EMPLOYER",
+    "coordinator": "COORDINATOR",
+    "national": "NATIONAL",
+}
+READ = (
+    "access",
+    "student",
+    "student_profile",
+    "placement",
+    "credential",
+    "lead",
+    "link",
+    "opportunity",
+    "contact_point",
+    "contact_point_history",
+    "coordinator_post",
+    "coordinator_post_history",
+    "covers",
+    "municipality",
+    "school",
+    "service_point",
+    "region_neighbour",
+    "command",
+)
+Row = Mapping[str, Any]
+Case = tuple[UUID, int]
+
+
+def instant(value: Any) -> Any:
+    """The driver gives the two infinities without a time zone; all else is left alone."""
+    return value.replace(tzinfo=UTC) if isinstance(value, datetime) and value.tzinfo is None else value
+
+
+@dataclass(frozen=True)
+class Seer:
+    """Party and function; without a party it is the public."""
+
+    party: str | None = None
+    function: str | None = None
+
+    @property
+    def key(self) -> str | None:
+        return f"{self.party}#{self.function}" if self.party else None
+
+    @property
+    def kind(self) -> str:
+        return (self.party or "").partition(":")[0]
+
+    @property
+    def code(self) -> str:
+        """What stands behind the colon: BRIN, KvK, region ..."""
+        return (self.party or "").partition(":")[2]
+
+    @property
+    def role(self) -> str:
+        return ROLE_OF[self.kind] if self.party else "PUBLIC"
+
+    def __str__(self) -> str:
+        return self.key or "PUBLIC"
+
+
+@dataclass
+class Oracle:
+    """All rows of the registry at one instant, and what follows from them for a seer."""
+
+    now: datetime
+    rows: Mapping[str, list[Row]]
+    _reasons: dict[str, list[Row]] = field(default_factory=dict)
+
+    @classmethod
+    async def read(cls, owner: Any) -> Oracle:
+        """Reads every row as the owner, once."""
+        found = {}
+        for table in READ:
+            rows = await owner.fetch(f"SELECT * FROM {table}")
+            found[table] = [{name: instant(value) for name, value in row.items()} for row in rows]
+        return cls(await owner.fetchval("SELECT now()"), found)
+
+    # ---- graph.md 3: why and how much
+
+    def reasons(self, seer: Seer) -> list[Row]:
+        """The open reasons: not ended, and their end is in the future."""
+        if not self._reasons:
+            for row in self.rows["access"]:
+                if row["ended_at"].year == 9999 and row["ends_at"] > self.now:
+                    self._reasons.setdefault(row["seer"], []).append(row)
+        return self._reasons.get(seer.key or "", [])
+
+    def sight(self, seer: Seer) -> dict[UUID, str]:
+        """Whom the seer sees at all, with the highest tier that is open."""
+        found: dict[UUID, str] = {}
+        for row in self.reasons(seer):
+            before = found.get(row["student"], "TRACE")
+            found[row["student"]] = max(before, row["tier"], key=TIERS.index)
+        return found
+
+    def seen(self, seer: Seer, least: str = "CANDIDATE") -> set[UUID]:
+        """The young people whom lists show: from CANDIDATE on."""
+        return {one for one, tier in self.sight(seer).items() if TIERS.index(tier) >= TIERS.index(least)}
+
+    def has_case(self, seer: Seer, kind: str, student: UUID, n: int) -> bool:
+        """At TRACE: an open reason for this one case."""
+        return any((r["student"], r["case_type"], r["case_n"]) == (student, kind, n) for r in self.reasons(seer))
+
+    # ---- graph.md 4: the table, row by row
+
+    def student_profile(self, seer: Seer) -> set[UUID]:
+        """Everything of the profile: from CANDIDATE on."""
+        return {row["student"] for row in self.rows["student_profile"]} & self.seen(seer)
+
+    def placement(self, seer: Seer) -> set[Case]:
+        """SCHOOL and MUNICIPALITY: of students seen, or the one case. SERVICE_POINT: also of its own opportunities only. EMPLOYER: own only."""
+        visible = self._below(seer, "PLACEMENT", "placement")
+        if seer.role == "EMPLOYER":
+            visible = [row for row in visible if row["employer"] == seer.code]
+        if seer.role == "SERVICE_POINT":
+            own = {o["id"] for o in self.rows["opportunity"] if o["service_point"] == seer.party}
+            visible = [row for row in visible if row["opportunity"] in own]
+        return {(row["student"], row["n"]) for row in visible}
+
+    def credential(self, seer: Seer) -> set[Case]:
+        """Of students seen, or the one case."""
+        return {(row["student"], row["n"]) for row in self._below(seer, "CREDENTIAL", "credential")}
+
+    def _below(self, seer: Seer, kind: str, table: str) -> list[Row]:
+        seen, any_tier = self.seen(seer), self.sight(seer)
+        return [
+            row
+            for row in self.rows[table]
+            if row["student"] in seen
+            or (row["student"] in any_tier and self.has_case(seer, kind, row["student"], row["n"]))
+        ]
+
+    def lead(self, seer: Seer) -> set[tuple[UUID, datetime]]:
+        """A field of Student, which stands in the contracts of SCHOOL and MUNICIPALITY."""
+        seen = self.seen(seer) if seer.role in ("SCHOOL", "MUNICIPALITY") else set()
+        return {(row["student"], row["from_at"]) for row in self.rows["lead"] if row["student"] in seen}
+
+    def link(self, seer: Seer) -> set[tuple[str, UUID, datetime]]:
+        """The school's own number, for the own school only."""
+        seen = self.seen(seer) if seer.role == "SCHOOL" else set()
+        rows = [row for row in self.rows["link"] if row["student"] in seen and row["source"] == seer.party]
+        return {(row["source"], row["student"], row["from_at"]) for row in rows}
+
+    def opportunity(self, seer: Seer) -> set[UUID]:
+        """Public ones for all; own region; a school's neighbours too; an employer's and a service point's own."""
+        regions = self.regions(seer) if seer.role in ("SCHOOL", "SERVICE_POINT", "MUNICIPALITY", "COORDINATOR") else set()
+        if seer.role == "SCHOOL":
+            regions = regions | {b["neighbour"] for b in self.rows["region_neighbour"] if b["region"] in regions}
+        found = set()
+        for row in self.rows["opportunity"]:
+            own = (seer.role == "EMPLOYER" and row["employer"] == seer.code) or (
+                seer.role == "SERVICE_POINT" and row["service_point"] == seer.party
+            )
+            if row["public"] or row["region"] in regions or own:
+                found.add(row["id"])
+        return found
+
+    def regions(self, seer: Seer) -> set[str]:
+        """The regions in which the party works: what it covers today."""
+        of = {row["code"]: row["region"] for row in self.rows["municipality"]}
+        of |= {row["brin"]: row["region"] for row in self.rows["school"]}
+        return {row["region"] or of[row["municipality"] or row["school"]] for row in self._covered(seer)}
+
+    def _covered(self, seer: Seer) -> list[Row]:
+        mine = [row for row in self.rows["covers"] if seer.party and row["party"] == seer.party]
+        return [row for row in mine if row["from_at"] <= self.now < row["until_at"]]
+
+    def covers(self, seer: Seer) -> set[UUID]:
+        return {row["id"] for row in self.rows["covers"] if seer.party and row["party"] == seer.party}
+
+    def contact_point(self, seer: Seer) -> set[UUID]:
+        """Partner-only contacts: not for the public, nor for employers, nor for who reads published figures only."""
+        partner = seer.role not in ("PUBLIC", "EMPLOYER") and seer.function != "reader"
+        return {row["id"] for row in self.rows["contact_point"] if partner or not row["partner_only"]}
+
+    def coordinator_post(self, seer: Seer) -> set[str]:
+        """All posts; which columns is a matter of grants."""
+        return {row["region"] for row in self.rows["coordinator_post"]}
+
+    def coordinator_post_history(self, seer: Seer) -> set[tuple[str, int]]:
+        """COORDINATOR: of its own post. NATIONAL: all, but not for a reader."""
+        rows: Iterable[Row] = self.rows["coordinator_post_history"]
+        if seer.role == "COORDINATOR":
+            rows = [row for row in rows if row["region"] == seer.code]
+        elif seer.role != "NATIONAL" or seer.function == "reader":
+            rows = []
+        return {(row["region"], row["n"]) for row in rows}
+
+    def contact_point_history(self, seer: Seer) -> set[tuple[UUID, int]]:
+        if seer.role != "NATIONAL" or seer.function == "reader":
+            return set()
+        return {(row["contact"], row["n"]) for row in self.rows["contact_point_history"]}
+
+    def access(self, seer: Seer) -> set[tuple[Any, ...]]:
+        """Its own reasons, open or not."""
+        return {
+            (row["student"], row["case_type"], row["case_n"], row["ends_at"], row["ended_at"])
+            for row in self.rows["access"]
+            if row["seer"] == seer.key
+        }
+
+    # ---- graph.md 5: who may change which contact point and post
+
+    def may_change_contact(self, seer: Seer, kind: str, owner: str) -> bool:
+        """School, board, service point, municipality, Doorstroompunt their own; a coordinator those of its region; national all."""
+        own = {
+            "school": "SCHOOL",
+            "board": "SCHOOL_BOARD",
+            "servicepoint": "SERVICE_POINT",
+            "municipality": "MUNICIPALITY",
+            "doorstroompunt": "DOORSTROOMPUNT",
+        }
+        if seer.kind == "national":
+            return seer.function != "reader"
+        if seer.kind == "service":
+            return kind == "MUNICIPALITY" and owner in {row["municipality"] for row in self._covered(seer)}
+        if seer.kind == "coordinator":
+            return self._region_of(kind, owner) == seer.code
+        return seer.kind in own and (own[seer.kind], seer.code) == (kind, owner)
+
+    def _region_of(self, kind: str, owner: str) -> str | None:
+        tables = {"SCHOOL": ("school", "brin"), "MUNICIPALITY": ("municipality", "code"), "SERVICE_POINT": ("service_point", "code")}
+        if kind == "REGION":
+            return owner
+        if kind not in tables:
+            return None
+        table, key = tables[kind]
+        return next((row["region"] for row in self.rows[table] if row[key] == owner), None)
+
+    def may_change_post(self, seer: Seer, region: str) -> bool:
+        if seer.kind == "national":
+            return seer.function != "reader"
+        return (seer.kind, seer.code) == ("coordinator", region)
