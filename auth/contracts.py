@@ -184,6 +184,9 @@ class _Cut:
             kwargs["types"] = lambda: [self._named(one) for one in kind.types if one.name in self._kept]
         elif isinstance(kind, GraphQLInputObjectType):
             kwargs["fields"] = lambda: {name: self._field(f) for name, f in kind.fields.items()}
+            # Strawberry prints @oneOf and counts in resolvers that nobody runs here; graphql-core must be told.
+            definition = kind.extensions.get("strawberry-definition")
+            kwargs["is_one_of"] = bool(getattr(definition, "is_one_of", False))
         elif isinstance(kind, GraphQLObjectType | GraphQLInterfaceType):
             kwargs["interfaces"] = lambda: [self._named(one) for one in kind.interfaces if one.name in self._kept]
             kwargs["fields"] = lambda: {name: self._field(kind.fields[name]) for name in self._fields(kind, self._kept)}

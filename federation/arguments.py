@@ -13,6 +13,7 @@ from typing import Any
 
 from graphql import (
     FieldNode,
+    GraphQLEnumType,
     GraphQLField,
     GraphQLInputObjectType,
     GraphQLInputType,
@@ -134,19 +135,22 @@ def _has_variable(node: ValueNode) -> bool:
     return False
 
 
-def shape(value: Any, kind: GraphQLInputType, orders: bool = False) -> Any:
+def shape(value: Any, kind: GraphQLInputType) -> Any:
     """What of a variable's value decides about the statement: presence at every level, and enums of orders by value."""
     if value is ABSENT or value is None:
         return None
     nullable = get_nullable_type(kind)
     if isinstance(nullable, GraphQLInputObjectType):
-        inside = nullable.name.endswith("Order")
-        return tuple((name, shape(value.get(name), field.type, inside)) for name, field in nullable.fields.items())
-    if orders and isinstance(value, Enum):
-        return value.value
-    return True
+        return tuple((name, shape(value.get(name), field.type)) for name, field in nullable.fields.items())
+    return plain(value) if _orders(nullable) else True
 
 
 def is_structural(kind: GraphQLInputType) -> bool:
-    """Whether presence can differ at all: a required scalar says nothing."""
-    return not is_non_null_type(kind) or isinstance(get_nullable_type(kind), GraphQLInputObjectType)
+    """Whether a variable can differ in what decides: a required scalar says nothing, but what orders does."""
+    nullable = get_nullable_type(kind)
+    return not is_non_null_type(kind) or isinstance(nullable, GraphQLInputObjectType) or _orders(nullable)
+
+
+def _orders(kind: Any) -> bool:
+    """Enums that stand in orders: they become ORDER BY, wherever in a document their variable stands."""
+    return isinstance(kind, GraphQLEnumType) and (kind.name == "Direction" or kind.name.endswith("OrderField"))

@@ -120,6 +120,7 @@ class Page:
     orders: Mapping[str, tuple[OrderKey, ...]]
     filters: Mapping[str, Filter] = field(default_factory=dict)
     through: str | None = None
+    given: str | None = None  # says when it is a page and not null
 
 
 Ask = Callable[[Any, Sequence[str]], Awaitable[Mapping[str, Any]]]

@@ -251,12 +251,12 @@ class Engine:
         """Statement, reads log, marks: the JSON text of `data`."""
         role = None if plan.in_directory else viewer.role.value
         row = await self._store.read(role, request.seer, plan.sql, plan.bind(request))
-        data: bytes = row[0].encode()
+        data: bytes = row[0]
         if len(data) > self._limits.answer_bytes:
             raise AnswerTooLarge
         if plan.has_subjects and row[1]:
             keys = row[1]
-            students = frozenset(keys[n : n + 16] for n in range(0, len(keys), 16))
+            students = frozenset([keys[n : n + 16] for n in range(0, len(keys), 16)])
             answer.students = len(students)
             await self._record(ReadOf(viewer, plan.hash, request_id, plan.layers, students))
         if not plan.marks:

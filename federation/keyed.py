@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from graphql import FieldNode, SelectionSetNode
+from graphql import FieldNode, GraphQLUnionType, SelectionSetNode
 
 from federation.arguments import Arguments
 from federation.build import ArgumentError, Build
@@ -90,6 +90,9 @@ class Keys:
     def __init__(self, build: Build, entry: Keyed, arguments: Arguments) -> None:
         types = build.catalogue.types
         allowed = entry.types or tuple(name for name, rows in types.items() if rows.lookup)
+        union = build.schema.type_map.get("_Entity")
+        if entry.entities and isinstance(union, GraphQLUnionType):
+            allowed = tuple(member.name for member in union.types)
         self._types = {name: types[name] for name in allowed if name in build.schema.type_map}
         self._entry, self._path = entry, build.path
         self._read = arguments.read("representations" if entry.entities else "ids" if entry.many else entry.argument)

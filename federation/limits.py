@@ -82,7 +82,8 @@ class _Measure:
                 one = self._fragment(node.name.value)
             depth, introspection = max(depth, one.depth), max(introspection, one.introspection)
             aliases, width = min(aliases + one.aliases, CEILING), min(width + one.width, CEILING)
-            widest = max(widest, one.widest)
+            # Validation looks at every argument and directive of a node several times over: they count as a level too.
+            widest = max(widest, one.widest, len(getattr(node, "arguments", None) or ()), len(node.directives or ()))
         return Size(depth, introspection, aliases, width, max(widest, width))
 
     def _field(self, node: FieldNode) -> Size:

@@ -47,6 +47,7 @@ class _Page:
         self.casts = [cast for _, cast in entry.orders[order]]
         self.filters = self._filters()
         self.size = self._size()
+        self.beyond = [one for one in (self._beyond("after", True), self._beyond("before", False)) if one]
         self.cursor_number: tuple[str, int] | None = None
         self.counted = False
 
@@ -78,7 +79,7 @@ class _Page:
 
     # ---- the rows
 
-    def beyond(self, argument: str, later: bool) -> str | None:
+    def _beyond(self, argument: str, later: bool) -> str | None:
         """The condition of `after` or `before`, if given."""
         if not self.arguments.given(self.build.variables, argument):
             return None
@@ -99,7 +100,7 @@ class _Page:
         child = self.child
         links = [self.entry.link] if self.entry.link else []
         source, where = child.source_sql([*child.conditions(*links), *self.filters])
-        where += [one for one in (self.beyond("after", True), self.beyond("before", False)) if one]
+        where += self.beyond
         down = " DESC" if self.descending != self.backward else ""
         order = ", ".join(f"{key}{down}" for key in self.keys)
         listed = [*child.exported(), *(f"{key} AS k{n}" for n, key in enumerate(self.keys))]
@@ -142,11 +143,12 @@ def compile_page(
     inner = page.driver(plan.numbered)
     listed = [f"{sql} AS n{n}" for n, sql in enumerate(columns)]
     listed += [f"{child.outer}.k{n}" for n in range(len(page.keys))] + ([f"{child.outer}.rn"] if plan.numbered else [])
+    shown = f"CASE WHEN {row.outside(entry.given)} THEN {name}.j ELSE 'null' END" if entry.given else f"{name}.j"
     if not columns and not plan.needs_rows:
         row.laterals.append(f"CROSS JOIN LATERAL (SELECT {json} AS j) {name}")
-        return f"{name}.j"
+        return shown
     subject = ""
-    if child.subjects:
+    if child.subjects and columns:  # pageInfo alone shows nobody
         listed.append(f"{child.subject()} AS s")
         subject = f", string_agg(q.s, {NO_SUBJECT}){plan.within()} AS s"
         row.subjects.append(f"coalesce({name}.s, {NO_SUBJECT})")
@@ -154,7 +156,7 @@ def compile_page(
         f"CROSS JOIN LATERAL (SELECT {json} AS j{subject}"
         f"\nFROM (SELECT {', '.join(listed)} FROM {inner}{beside}) q) {name}"
     )
-    return f"{name}.j"
+    return shown
 
 
 class _Parts:
@@ -193,7 +195,7 @@ class _Parts:
             plain = nodes[0].name.value == "__typename"
             parts.append(f"'\"{key}\":' || " + (f"'\"{type_name}\"'" if plain else each(nodes)))
         self.build.path = path
-        return "'{' || " + " || ',' || ".join(parts) + " || '}'"
+        return "'{' || " + " || ',' || ".join(parts) + " || '}'" if parts else "'{}'"
 
     def _connection_field(self, nodes: list[FieldNode]) -> str:
         match nodes[0].name.value:

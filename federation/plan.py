@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +29,7 @@ from federation.rows import Row
 from federation.selection import below, collect
 from schema.errors import BadInput, TooCostly
 
+PARAMETER = re.compile(r"\$([0-9]+)")
 REFERENCE = "#reference"  # no variable of a document can have this name
 
 
@@ -50,6 +52,7 @@ class Plan:
     hash: str
     sql: str
     binds: tuple[tuple[str, Bind], ...]
+    checks: tuple[Bind, ...]  # arguments that no part of the statement came to need: they are still refused when wrong
     tables: tuple[str, ...]
     marks: tuple[Mark, ...]
     has_subjects: bool
@@ -72,6 +75,8 @@ class Plan:
 
     def bind(self, request: Request) -> list[Any]:
         """The values of the statement. Raises ArgumentError."""
+        for check in self.checks:
+            check(request)
         return [bind(request) for _, bind in self.binds]
 
     def key_errors(self, variables: Variables) -> list[ArgumentError]:
@@ -225,6 +230,16 @@ def make_payload_plan(
     return _plan(document, rules, build, row, compile_object(row, field.payload, list(field.sets)))
 
 
+def _used(sql: str, binds: list[tuple[str, Bind]]) -> tuple[str, tuple[tuple[str, Bind], ...], tuple[Bind, ...]]:
+    """The statement with its parameters numbered anew, those that stand in it, and the others."""
+    numbers = sorted({int(number) for number in PARAMETER.findall(sql)})
+    if len(numbers) == len(binds):
+        return sql, tuple(binds), ()
+    anew = {number: n for n, number in enumerate(numbers, 1)}
+    checks = tuple(bind for n, (_, bind) in enumerate(binds, 1) if n not in anew)
+    return PARAMETER.sub(lambda m: f"${anew[int(m[1])]}", sql), tuple(binds[number - 1] for number in numbers), checks
+
+
 def _build(document: Document, catalogue: Catalogue, rules: Rules, variables: Variables, limits: Limits) -> Build:
     definitions = tuple(document.operation.variable_definitions or ())
     return Build(document.schema, catalogue, rules.predicates, document.fragments, variables, limits, definitions)
@@ -234,13 +249,15 @@ def _plan(document: Document, rules: Rules, build: Build, row: Row, json: str) -
     body = row.single()
     subjects = f", {row.subject()} AS subjects" if build.has_subjects else ""
     # Neighbouring literals become one: `||` is left-associative, so Postgres would concatenate them for every row.
-    sql = f"/* {rules.role} */ SELECT {json} AS data{subjects}\nFROM {body}".replace("' || '", "")
+    sql = f"/* {rules.role} */ SELECT convert_to({json}, 'UTF8') AS data{subjects}\nFROM {body}".replace("' || '", "")
+    sql, binds, checks = _used(sql, build.binds)
     return Plan(
         contract=document.contract,
         name=document.name,
         hash=document.hash,
         sql=sql,
-        binds=tuple(build.binds),
+        binds=binds,
+        checks=checks,
         tables=tuple(sorted(build.tables)),
         marks=tuple(build.marks),
         has_subjects=build.has_subjects,

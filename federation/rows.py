@@ -63,7 +63,8 @@ class Row:
         self.source = self._fill(source or rows.table, self._inside)
         for table in rows.tables if rows.tables is not None else (rows.table,):
             build.touch(table)
-        if rows.person and not self._person_above():
+        # A person is its own subject, whoever stands above; what is below one is that one's.
+        if rows.person and (rows.is_person or not self._person_above()):
             self.subjects.append(f"uuid_send({self.outside_name(rows.person)})")
             build.has_subjects = True
 

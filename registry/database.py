@@ -4,7 +4,7 @@ Laws
 1. A party-scoped read is one READ ONLY transaction with `role` and `spil.seer` set for it alone: a batch, the
    statement, COMMIT; three round trips.
 2. A read of the directory alone is one implicit statement on a pool whose login can read nothing else.
-3. Settings are local to the transaction, and the pools' reset undoes whatever else was left.
+3. Settings are local to the transaction; nothing is ever set for a session, so a connection given back needs no reset.
 4. A database that is away is Unavailable within CONNECT seconds; nothing of its own words leaves this module.
 """
 
@@ -19,6 +19,7 @@ from urllib.parse import unquote, urlsplit
 
 import asyncpg
 
+from registry.connections import Connections
 from registry.migrate import role_prefix
 from schema.errors import Internal, SetUp, SpilError, TooSlow, Unavailable
 
@@ -50,36 +51,33 @@ _AWAY = (
 class Database:
     """The pools of one gateway process. Made by `open`, ended by `close`."""
 
-    def __init__(self, gateway: Any, directory: Any, prefix: str) -> None:
+    def __init__(self, gateway: Connections, directory: Connections, prefix: str) -> None:
         self._gateway, self._directory, self._prefix = gateway, directory, prefix
 
     @classmethod
     async def open(cls, gateway_url: str, directory_url: str, *, size: int = 8, seconds: float = 5.0) -> Database:
         """Opens the pools without a connection yet: the hub starts while its database is away."""
-        gateway = await _pool(gateway_url, size, seconds)
-        directory = await _pool(directory_url, size, seconds)
+        gateway, directory = (
+            Connections(url, size, CONNECT, **_options(seconds)) for url in (gateway_url, directory_url)
+        )
         return cls(gateway, directory, role_prefix(_database_of(gateway_url)))
 
     async def close(self) -> None:
         """Ends the pools; what is under way has two seconds."""
-        for pool in (self._gateway, self._directory):
-            try:
-                await asyncio.wait_for(pool.close(), 2)
-            except (TimeoutError, *_AWAY):
-                pool.terminate()
+        await asyncio.gather(self._gateway.close(), self._directory.close())
 
     async def read(self, role: str | None, seer: str | None, sql: str, values: Sequence[Any]) -> Sequence[Any]:
         """One statement, one row. `role` None: the directory pool."""
         with _our_errors():
             if role is None:
-                connection = await self._directory.acquire(timeout=CONNECT)
+                connection = await self._directory.take()
                 try:
                     row: Sequence[Any] = await connection.fetchrow(sql, *values)
                 finally:
-                    await self._directory.release(connection)
+                    self._directory.give(connection)
                 return row
             begin = f"BEGIN READ ONLY; {self._acting(role, seer)}"
-            connection = await self._gateway.acquire(timeout=CONNECT)
+            connection = await self._gateway.take()
             try:
                 await connection.execute(begin)
                 row = await connection.fetchrow(sql, *values)
@@ -88,14 +86,14 @@ class Database:
                 await _undo(connection)
                 raise
             finally:
-                await self._gateway.release(connection)
+                self._gateway.give(connection)
             return row
 
     @asynccontextmanager
     async def command(self, seer: str) -> AsyncIterator[Any]:
         """A read-write transaction of the role `command`, for one party. Commits unless something is raised."""
         with _our_errors():
-            connection = await self._gateway.acquire(timeout=CONNECT)
+            connection = await self._gateway.take()
             try:
                 await connection.execute(f"BEGIN; {self._acting('command', seer)}")
                 yield connection
@@ -104,14 +102,18 @@ class Database:
                 await _undo(connection)
                 raise
             finally:
-                await self._gateway.release(connection)
+                self._gateway.give(connection)
 
     async def ready(self) -> bool:
         """Whether both logins answer now."""
         try:
             for pool in (self._gateway, self._directory):
                 async with asyncio.timeout(CONNECT):
-                    await pool.fetchval("SELECT 1")
+                    connection = await pool.take()
+                    try:
+                        await connection.fetchval("SELECT 1")
+                    finally:
+                        pool.give(connection)
         except (SpilError, asyncpg.PostgresError, *_AWAY):
             return False
         return True
@@ -125,38 +127,37 @@ class Database:
 
 
 async def _undo(connection: Any) -> None:
+    """Rolls back, or ends the connection: also when the request is cancelled a second time, here. `now()` of a transaction
+    that stayed open would stand still for the next request, and rights that end with it."""
+    undone = False
     try:
         async with asyncio.timeout(1):
             await connection.execute("ROLLBACK")
+            undone = True
     except (asyncpg.PostgresError, *_AWAY):
-        connection.terminate()
+        pass
+    finally:
+        if not undone:
+            connection.terminate()
 
 
-async def _reset(connection: Any) -> None:
-    """The pools' reset: nothing is ever set for a session here, so there is nothing to undo, and no round trip."""
-
-
-async def _pool(url: str, size: int, seconds: float) -> Any:
-    settings = SESSION | {"statement_timeout": str(int(seconds * 1000)), "idle_in_transaction_session_timeout": "10000"}
-    pool = asyncpg.create_pool(
-        url,
-        min_size=0,
-        max_size=size,
-        timeout=CONNECT,
-        command_timeout=seconds + 1,
-        max_inactive_connection_lifetime=0,
-        statement_cache_size=100,
-        max_cacheable_statement_size=0,
-        max_cached_statement_lifetime=0,
-        server_settings=settings,
-        reset=_reset,
-    )
-    return await pool
+def _options(seconds: float) -> dict[str, Any]:
+    """How every connection is opened. Statements are kept for good, whatever their length: plans are few and wide."""
+    return {
+        "command_timeout": seconds + 1,
+        "statement_cache_size": 200,
+        "max_cacheable_statement_size": 0,
+        "max_cached_statement_lifetime": 0,
+        "server_settings": SESSION
+        | {"statement_timeout": str(int(seconds * 1000)), "idle_in_transaction_session_timeout": "10000"},
+    }
 
 
 async def worker_pool(url: str) -> Any:
     """A small pool of the worker's login, for what the gateway reads on its behalf: who may speak for whom."""
-    return await _pool(url, 2, 5.0)
+    return await asyncpg.create_pool(
+        url, min_size=0, max_size=2, timeout=CONNECT, max_inactive_connection_lifetime=0, **_options(5.0)
+    )
 
 
 def _database_of(url: str) -> str:

@@ -76,6 +76,25 @@ WHERE NOT EXISTS (SELECT FROM client_party c
 """
 
 
+_MOST_STUDENTS = """
+SELECT s.seer FROM sight s LEFT JOIN sight m ON m.student = s.student AND m.seer = $2 AND m.until_candidate > now()
+WHERE s.until_candidate > now() AND s.seer LIKE $1
+GROUP BY s.seer ORDER BY count(m.student) DESC, count(*) DESC, s.seer LIMIT 1
+"""
+
+
+async def who_sees_most(url: str, kinds: Iterable[tuple[str, str]], together_with: str) -> list[tuple[str, str]]:
+    """For each (kind of party, function) the party that sees most of the young people whom this seer sees too."""
+    connection = await asyncpg.connect(url)
+    try:
+        found = [
+            await connection.fetchval(_MOST_STUDENTS, f"{kind}:%#{function}", together_with) for kind, function in kinds
+        ]
+    finally:
+        await connection.close()
+    return [(party, function) for party, _, function in (seer.partition("#") for seer in found if seer)]
+
+
 async def trust_issuer(
     url: str, issuer: str, audience: str, client: str, functions: Iterable[tuple[str, str]]
 ) -> frozenset[str]:

@@ -76,8 +76,9 @@ COMPLETENESS = Expression(
     NUMBER,
 )
 PROFILE = Join("student_profile", "{student} = {base.student}")
-PLACEMENTS = Page("Placement", "{student} = {parent.student}", OF_ONE, PLACEMENT_FILTERS)
-CREDENTIALS = Page("Credential", "{student} = {parent.student}", {"ID": (("{n}", "int"),)}, CREDENTIAL_FILTERS)
+BELOW, NOT_A_TRACE = "{student} = {parent.student}", "{until_candidate} > now()"
+PLACEMENTS = Page("Placement", BELOW, OF_ONE, PLACEMENT_FILTERS, given=NOT_A_TRACE)
+CREDENTIALS = Page("Credential", BELOW, {"ID": (("{n}", "int"),)}, CREDENTIAL_FILTERS, given=NOT_A_TRACE)
 GIVEN = "{profile.student} IS NOT NULL"
 
 STUDENT = Rows(

@@ -207,9 +207,26 @@ class SourceDown(Broken):
     owner = "partner"
 
 
+class SourceRefused(Broken):
+    code = "SOURCE_REFUSED"
+    sentence = "A source refused this hub's question."
+    owner = "partner"
+
+
+class SourceMalformed(Broken):
+    code = "SOURCE_MALFORMED"
+    sentence = "A source answered in a form that was not agreed."
+    owner = "partner"
+
+
 class SetUp(Broken):
     code = "SET_UP"
     sentence = "The hub cannot start as it is set up."
+
+
+class BadMapping(Broken):
+    code = "BAD_MAPPING"
+    sentence = "The mapping of a source does not fit the record that it fills."
 
 
 class Internal(Broken):

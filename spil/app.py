@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from starlette.applications import Starlette
+from collections.abc import Sequence
+
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import Route, Router
 from starlette.types import ASGIApp
 
 from spil.edge import Edge
 from spil.graphql_door import GraphQLDoor
 from spil.log import Log, Sink
-from spil.portal import landing
+from spil.portal.landing import DemoTokens, portal_routes
 from spil.rates import Rates
 from spil.wiring import Parts
 
 
-def build_app(parts: Parts, log: Sink | None = None, demo: bool = False) -> ASGIApp:
-    """The app of one gateway process. `demo` lets the landing page offer tokens of the demo's issuer."""
+def build_app(
+    parts: Parts, log: Sink | None = None, demo: DemoTokens | None = None, explorer: Sequence[Route] = ()
+) -> ASGIApp:
+    """The app of one gateway process. The demo alone hands in `demo`, where its page gets tokens, and an explorer."""
     settings = parts.settings
     door = GraphQLDoor(
         parts.engine,
@@ -46,6 +49,8 @@ def build_app(parts: Parts, log: Sink | None = None, demo: bool = False) -> ASGI
         Route("/health/live", live),
         Route("/health/ready", ready),
         Route("/contracts/{role:str}.graphql", contract),
-        Route("/", landing(demo)),
+        *portal_routes(demo, bool(explorer)),
+        *explorer,
     ]
-    return Edge(Starlette(routes=routes), log or Log())
+    # A bare router: Starlette's own middleware would answer an exception before the edge sees it.
+    return Edge(Router(routes=routes), log or Log())

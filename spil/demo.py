@@ -12,10 +12,12 @@ import dataclasses
 import secrets
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import click
+from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from registry.embedded import Embedded, discard
@@ -25,12 +27,15 @@ from spil.progress import Steps
 from spil.server import listen, run_until_signal, serve
 from spil.settings import Settings, require
 
+if TYPE_CHECKING:
+    from spil.portal.landing import DemoTokens
+
 ISSUER_PATH = "/demo/issuer"
 ADDRESS_FILE = "address"
 LOG_FILE = "requests.jsonl"
 
 
-def run(settings: Settings, scale: float, fresh: bool) -> None:
+def run(settings: Settings, scale: float, fresh: bool, explorer: bool = False) -> None:
     """Runs the demo until a signal ends it. Raises SetUp."""
     listener = listen(settings.host, settings.port)
     steps = Steps()
@@ -38,12 +43,12 @@ def run(settings: Settings, scale: float, fresh: bool) -> None:
         with _end_on_sigterm():
             if settings.database_url is not None:
                 require(settings, "gateway_url", "directory_url", "worker_url")
-                run_until_signal(_demo(settings, None, listener, steps, scale))
+                run_until_signal(_demo(settings, None, listener, steps, scale, explorer))
             else:
                 if fresh:
                     discard(home_folder("demo"))
                 with _postgres(steps) as server:
-                    run_until_signal(_demo(settings, server, listener, steps, scale))
+                    run_until_signal(_demo(settings, server, listener, steps, scale, explorer))
     except KeyboardInterrupt:
         pass  # before the loop ran: there was nothing to end but Postgres, and that has ended
     finally:
@@ -62,7 +67,12 @@ def _postgres(steps: Steps) -> Iterator[Embedded]:
 
 
 async def _demo(
-    settings: Settings, server: Embedded | None, listener: socket.socket, steps: Steps, scale: float
+    settings: Settings,
+    server: Embedded | None,
+    listener: socket.socket,
+    steps: Steps,
+    scale: float,
+    explorer: bool,
 ) -> None:
     from auth.issuer import issuer_app
     from spil.app import build_app
@@ -77,7 +87,12 @@ async def _demo(
     with steps.step("Building the contracts and the app"):
         parts = await build(settings, frozenset({f"127.0.0.1:{settings.port}"}))
         log = Log(_log_file(server))
-        app = Fork(ISSUER_PATH, issuer_app(issuer, parties.__contains__), build_app(parts, log, demo=True))
+        tokens = await _tokens(owner)
+        app = Fork(
+            ISSUER_PATH,
+            issuer_app(issuer, parties.__contains__),
+            build_app(parts, log, tokens, _explorer(tokens) if explorer else ()),
+        )
     try:
         await serve(app, listener, lambda: _announce(settings, server, steps))
     finally:
@@ -131,6 +146,30 @@ async def _trust(owner: str, issuer: str) -> frozenset[str]:
 
     pairs = [(kind, function) for kind, row in PARTIES.items() for function in sorted(row.functions)]
     return await trust_issuer(owner, issuer, DEMO_AUDIENCE, DEMO_CLIENT, pairs)
+
+
+async def _tokens(owner: str) -> DemoTokens:
+    """For each role a party of the demo that has something to see, so that two of them see the same young people."""
+    from auth.issuer import DEMO_CLIENT, DEMO_SECRET
+    from auth.viewer import Role, party_kind
+    from registry.demo import who_sees_most
+    from spil.portal.landing import DemoTokens
+
+    known = [("municipality:GM0796", "participatie"), ("coordinator:AM27", "coordinator"), ("national", "lead")]
+    kinds = [("school", "guidance"), ("servicepoint", "matching"), ("employer", "mentor")]
+    found = await who_sees_most(owner, kinds, "#".join(known[0]))
+    actors: dict[Role, tuple[str, str]] = {}
+    for actor in (*known, *found):
+        kind = party_kind(actor[0])
+        if kind is not None:
+            actors[kind.role] = actor
+    return DemoTokens(f"{ISSUER_PATH}/token", DEMO_CLIENT, DEMO_SECRET, actors)
+
+
+def _explorer(tokens: DemoTokens) -> Sequence[Route]:
+    from spil.portal.explorer import explorer_routes
+
+    return explorer_routes(tokens)
 
 
 class Fork:

@@ -40,8 +40,9 @@ class Edge:
             await self._app(scope, receive, send)
             return
         began = time.perf_counter()
-        request_id = secrets.token_hex(8)
-        trace = _trace(scope["headers"])
+        random = secrets.token_hex(32)
+        request_id = random[:16]
+        trace = _trace(scope["headers"], random[16:].encode())
         said: dict[str, Any] = {}
         scope["state"] = {**scope.get("state", {}), "request_id": request_id, "trace": trace, "said": said}
         status = 0
@@ -73,12 +74,13 @@ class Edge:
             )
 
 
-def _trace(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+def _trace(headers: Iterable[tuple[bytes, bytes]], random: bytes) -> bytes:
+    """The traceparent of this request; `random` are 48 hex digits."""
     given = [value for name, value in headers if name == b"traceparent"]
     found = TRACEPARENT.fullmatch(given[0]) if len(given) == 1 else None
     if found and found[1] != NO_TRACE and found[2] != NO_SPAN:
-        return b"00-%s-%s-%s" % (found[1], secrets.token_hex(8).encode(), found[3])
-    return b"00-%s-%s-00" % (secrets.token_hex(16).encode(), secrets.token_hex(8).encode())
+        return b"00-%s-%s-%s" % (found[1], random[32:], found[3])
+    return b"00-%s-%s-00" % (random[:32], random[32:])
 
 
 def _place(error: BaseException) -> str:

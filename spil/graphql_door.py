@@ -63,6 +63,7 @@ class GraphQLDoor:
         state["said"]["door"] = "graphql"
         headers = dict(scope["headers"])
         extra: list[tuple[bytes, bytes]] = []
+        viewer: Viewer | None = None
         try:
             if scope["method"] == "OPTIONS":
                 await self._preflight(headers, send)
@@ -84,6 +85,8 @@ class GraphQLDoor:
                 extra.append((b"retry-after", str(max(1, round(error.seconds + 0.5))).encode()))
             if error.status == 401:
                 extra.append((b"www-authenticate", b"Bearer"))
+            if viewer is None:  # whose page it is was not settled: that it was refused is for every listed one to read
+                extra += self._allowed(headers[b"origin"]) if headers.get(b"origin") in self._origins else []
             await answer_error(send, error, state["request_id"], extra)
 
     async def _viewer(self, scope: Scope, said: dict[str, Any]) -> Viewer:
@@ -136,6 +139,10 @@ class GraphQLDoor:
     def _cors_headers(self, viewer: Viewer, origin: bytes | None) -> list[tuple[bytes, bytes]]:
         if origin is None or origin not in self._cors.get(viewer.client or "", frozenset()):
             return []
+        return self._allowed(origin)
+
+    @staticmethod
+    def _allowed(origin: bytes) -> list[tuple[bytes, bytes]]:
         return [
             (b"access-control-allow-origin", origin),
             (b"access-control-expose-headers", b"x-request-id, traceparent, retry-after"),
@@ -171,7 +178,7 @@ def read_request(body: bytes) -> tuple[str, dict[str, Any], str | None]:
         raise BadRequest("`variables` wants an object.")
     if name is not None and not isinstance(name, str):
         raise BadRequest("`operationName` wants a string.")
-    if not isinstance(found.get("extensions") or {}, dict):
+    if not isinstance(found.get("extensions", {}), dict | None):
         raise BadRequest("`extensions` wants an object.")
     return text, variables or {}, name
 

@@ -1,7 +1,7 @@
 """uvicorn's HTTP protocol with a deadline for the client: without one, half a header holds a connection for ever.
 
-Law: from the connection, from the end of an answer, and from the first byte of a request, a whole request is there within
-`within` seconds, or the connection is closed. An answer that is under way has no part in it.
+Law: from the connection, from the end of an answer, and from the first byte of a request, a whole request is there
+within `within` seconds, or the connection is closed. An answer that is under way has no part in it.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import gc
 import signal
 import socket
 from collections.abc import Callable, Coroutine, Iterable, Iterator
@@ -69,6 +70,7 @@ async def serve(app: Any, listener: socket.socket, on_ready: Callable[[], None] 
     running = asyncio.ensure_future(server.serve(sockets=[listener]))
     if on_ready is not None:
         on_ready()
+    gc.freeze()  # contracts and plans live as long as the process: no full collection has to walk them
     try:
         await asyncio.shield(running)
     except asyncio.CancelledError:

@@ -77,7 +77,7 @@ def contracts() -> tuple[dict[str, Contract], dict[str, str]]:
 
 
 async def build(settings: Settings, listed_hosts: frozenset[str] = frozenset()) -> Parts:
-    """Builds and starts everything but the server. `listed_hosts`: private addresses an issuer may have (the demo's)."""
+    """Builds and starts everything but the server. `listed_hosts`: private addresses of issuers (the demo's)."""
     require(settings, "gateway_url", "directory_url", "worker_url", "cursor_key")
     assert settings.gateway_url is not None
     assert settings.directory_url is not None

@@ -17,12 +17,12 @@ from bench.peers.route import PATH
 from bench.peers.serving import POOL, SESSION, main
 
 LOOKUP = f"""
-SELECT '{{"data":{{"contact":{{"contact":{{"name":' || coalesce(to_json(c.name)::text, 'null')
+SELECT convert_to('{{"data":{{"contact":{{"contact":{{"name":' || coalesce(to_json(c.name)::text, 'null')
     || ',"desk":' || to_json(c.desk)::text
     || ',"phone":' || coalesce(to_json(c.phone)::text, 'null')
     || ',"mail":' || coalesce(to_json(c.mail)::text, 'null')
     || ',"verified":' || coalesce('"' || c.verified || '"', 'null')
-    || '}},"path":[' || w.path || ']}}}}}}'
+    || '}},"path":[' || w.path || ']}}}}}}', 'UTF8')
 FROM (
     SELECT (array_agg(p.contact ORDER BY p.n DESC))[1] AS contact,
            string_agg('{{"kind":"' || p.kind || '","why":"' || p.why || '","verified":'
@@ -39,7 +39,7 @@ FROM (SELECT p.n, p.kind, p.state, p.from_on, p.to_on, p.hours, p.employer FROM 
 LEFT JOIN LATERAL (SELECT to_json(e.name)::text AS j FROM employer e WHERE e.kvk = p.employer OFFSET 0) e ON true
 """
 PORTAL = f"""
-SELECT '{{"data":{{"school":' || coalesce((
+SELECT convert_to('{{"data":{{"school":' || coalesce((
     SELECT '{{"brin":"' || s.brin || '","name":' || to_json(s.name)::text || ',"kind":"' || s.kind
         || '","region":{{"code":"' || r.code || '","name":' || to_json(r.name)::text
         || ',"post":{{"state":"' || t.state || '","holder":'
@@ -63,7 +63,7 @@ SELECT '{{"data":{{"school":' || coalesce((
         CROSS JOIN LATERAL ({PLACEMENTS}) l
     ) q
     WHERE s.brin = $1
-), 'null') || '}}}}'
+), 'null') || '}}}}', 'UTF8')
 """
 
 Bind = Callable[[dict[str, Any]], tuple[Any, ...]]
@@ -93,10 +93,9 @@ class Bare:
         name = asked["operationName"]
         statements = await self._idle.get()
         try:
-            text: str = await statements[name].fetchval(*STATEMENTS[name][1](asked["variables"]))
+            data: bytes = await statements[name].fetchval(*STATEMENTS[name][1](asked["variables"]))
         finally:
             self._idle.put_nowait(statements)
-        data = text.encode()
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(data)).encode())]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": data})

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import asyncpg
+import uvicorn
 
-from spil.server import listen, run_until_signal, serve
+from spil.server import listen, run_until_signal
 
 POOL = 8
 SESSION = {
@@ -28,7 +30,10 @@ def main(build: Callable[[str], Awaitable[Any]]) -> None:
 
     async def go() -> None:
         with listen("127.0.0.1", port) as listener:
-            await serve(await build(url), listener)
+            app = await build(url)
+            config = uvicorn.Config(app, loop="none", http="httptools", lifespan="off", access_log=False, log_config=None)
+            gc.freeze()
+            await uvicorn.Server(config).serve(sockets=[listener])
 
     run_until_signal(go())
 

@@ -41,6 +41,7 @@ class Loaders:
         self.contact = self._one(
             "SELECT id, name, desk, phone, mail, verified FROM contact_point WHERE id = ANY($1)", "id", _contact
         )
+        self.employer = self._one("SELECT kvk, name FROM employer WHERE kvk = ANY($1)", "kvk", Employer)
         self.placements: DataLoader[Any, list[Placement]] = DataLoader(load_fn=self._placements)
 
     def _one(self, sql: str, key: str, make: Callable[..., Any]) -> DataLoader[Any, Any]:
@@ -51,9 +52,8 @@ class Loaders:
         return DataLoader(load_fn=load)
 
     async def _placements(self, students: Sequence[Any]) -> list[list["Placement"]]:
-        sql = """SELECT p.student, p.kind, p.state, p.from_on, p.to_on, p.hours, e.name AS employer
-                 FROM placement p JOIN employer e ON e.kvk = p.employer
-                 WHERE p.student = ANY($1) ORDER BY p.student, p.n"""
+        sql = """SELECT student, kind, state, from_on, to_on, hours, employer FROM placement
+                 WHERE student = ANY($1) ORDER BY student, n"""
         found = defaultdict(list)
         for row in await self.db.fetch(sql, students):
             found[row["student"]].append(_placement(row))
@@ -101,6 +101,7 @@ class Municipality:
 
 @strawberry.type
 class Employer:
+    kvk: str
     name: str
 
 
@@ -131,7 +132,11 @@ class Placement:
     from_: Date = strawberry.field(name="from")
     to: Date | None
     hours: int | None
-    employer: Employer
+    employer_key: strawberry.Private[str]
+
+    @strawberry.field
+    async def employer(self, info: Info) -> Employer:
+        return await info.context.employer.load(self.employer_key)
 
 
 @strawberry.type
@@ -228,7 +233,7 @@ def _placement(row: asyncpg.Record) -> Placement:
         from_=row["from_on"],
         to=row["to_on"],
         hours=row["hours"],
-        employer=Employer(name=row["employer"]),
+        employer_key=row["employer"],
     )
 
 

@@ -58,9 +58,6 @@ BEGIN
 END
 $keep$;
 
-ALTER FUNCTION keep_sight() OWNER TO "@db@_keeper";
-ALTER FUNCTION keep_sight_place() OWNER TO "@db@_keeper";
-REVOKE ALL ON FUNCTION keep_sight(), keep_sight_place() FROM PUBLIC;
 GRANT SELECT ON access, student TO "@db@_keeper";
 GRANT SELECT, INSERT, UPDATE ON sight TO "@db@_keeper";
 
@@ -72,6 +69,11 @@ CREATE TRIGGER access_removed AFTER DELETE ON access REFERENCING OLD TABLE AS ch
     FOR EACH STATEMENT EXECUTE FUNCTION keep_sight();
 CREATE TRIGGER student_moved AFTER UPDATE ON student REFERENCING NEW TABLE AS changed
     FOR EACH STATEMENT EXECUTE FUNCTION keep_sight_place();
+
+-- In this order: a trigger wants EXECUTE, and an owner who is no superuser may not take from PUBLIC what is the keeper's already.
+REVOKE ALL ON FUNCTION keep_sight(), keep_sight_place() FROM PUBLIC;
+ALTER FUNCTION keep_sight() OWNER TO "@db@_keeper";
+ALTER FUNCTION keep_sight_place() OWNER TO "@db@_keeper";
 
 -- A reason is ended or renewed, never turned into another: the trigger above looks at the new pairs only.
 CREATE FUNCTION access_stays() RETURNS trigger LANGUAGE plpgsql AS $stays$

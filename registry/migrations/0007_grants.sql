@@ -118,7 +118,7 @@ GRANT SELECT (seer, student, alias, id_salt, seen_until, until_candidate, until_
 GRANT SELECT (seer, student, case_type, case_n, ends_at, ended_at) ON access
     TO "@db@_school", "@db@_service_point", "@db@_municipality", "@db@_employer";
 GRANT SELECT ON student_profile, placement, credential TO "@db@_school", "@db@_municipality";
-GRANT SELECT (student, sectors, hours, travel_limit, support_wanted, work_processes, leaves_on, harvested_at) ON student_profile
+GRANT SELECT (student, sectors, hours, travel_limit, support_wanted, work_processes, leaves_on) ON student_profile
     TO "@db@_service_point", "@db@_employer";
 GRANT SELECT (student, n, kind, employer, opportunity, hours, from_on, to_on, state) ON placement TO "@db@_service_point", "@db@_employer";
 GRANT SELECT (student, n, kind, level, work_processes) ON credential TO "@db@_service_point", "@db@_employer";
@@ -197,7 +197,7 @@ GRANT SELECT ON issuer, issuer_party, client_party, party_agreement, party TO "@
 -- ---- the worker (harvest, seed, register import) and the owner pass by policy
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO "@db@_worker";
 REVOKE INSERT, UPDATE, DELETE ON sight FROM "@db@_worker";
-REVOKE UPDATE, DELETE ON read FROM "@db@_worker";
+REVOKE INSERT, UPDATE, DELETE ON read, migration FROM "@db@_worker";
 DO $pass$
 DECLARE
     name text;

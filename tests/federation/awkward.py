@@ -1,4 +1,4 @@
-"""Rows that a plausible country lacks: traces, foreign cases, texts that need escapes, nothing where something may be missing.
+"""Rows that a plausible country lacks: traces, foreign cases, texts that need escapes, nothing where nothing may be.
 
 Written by the owner after the seed. Aliases and salts are made from their pair, so that a run can be repeated.
 """
@@ -8,8 +8,10 @@ from __future__ import annotations
 import asyncpg
 
 TEXTS = (
-    """UPDATE school SET name = E'De "Wissel"\\\\n\\n\\t</script> \\u00e9\\u4e16\\U0001F600' WHERE brin = (SELECT max(brin) FROM school)""",
-    "UPDATE school SET name = (SELECT min(name) FROM school) WHERE brin IN (SELECT brin FROM school ORDER BY brin LIMIT 4)",
+    """UPDATE school SET name = E'De "Wissel"\\\\n\\n\\t</script> \\u00e9\\u4e16\\U0001F600'
+       WHERE brin = (SELECT max(brin) FROM school)""",
+    """UPDATE school SET name = (SELECT min(name) FROM school)
+       WHERE brin IN (SELECT brin FROM school ORDER BY brin LIMIT 4)""",
     "UPDATE school SET board = NULL, doorstroompunt = NULL WHERE brin = (SELECT min(brin) FROM school)",
     """UPDATE opportunity SET description = E'\\u0001 " \\\\ / \\u2028 {x} $1 %s ''' || title, employer = NULL
        WHERE id IN (SELECT id FROM opportunity ORDER BY id LIMIT 40)""",
@@ -30,7 +32,8 @@ PEOPLE = (
 )
 TRACE = """
 INSERT INTO access (seer, student, tier, purpose, case_type, case_n, ends_at, ended_at)
-SELECT $1, p.student, 'TRACE', 'PLACED_FROM', $2, p.n, now() + $3::int * interval '1 day', CASE WHEN $4 THEN now() ELSE 'infinity' END
+SELECT $1, p.student, 'TRACE', 'PLACED_FROM', $2, p.n, now() + $3::int * interval '1 day',
+       CASE WHEN $4 THEN now() ELSE 'infinity' END
 FROM (SELECT student, n FROM {table} ORDER BY md5(student::text || n || $1 || $2)) p
 WHERE NOT EXISTS (SELECT FROM sight s WHERE s.seer = $1 AND s.student = p.student) LIMIT $5
 """

@@ -28,6 +28,13 @@ async def country(postgres: TestPostgres) -> AsyncIterator[Country]:
     await reference.load(url)
     await seed(url, SCALE)
     seers = await find_seers(url)
-    await roughen(url, [f"{party}#{function}" for role, party, function in seers if role in WITH_PEOPLE and function != "administration"])
+    await roughen(
+        url,
+        [
+            f"{party}#{function}"
+            for role, party, function in seers
+            if role in WITH_PEOPLE and function != "administration"
+        ],
+    )
     yield Country(url, logins, await load(url), seers)
     await postgres.drop(url)

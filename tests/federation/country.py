@@ -38,6 +38,7 @@ async def find_seers(url: str) -> list[Who]:
         (Role.COORDINATOR, "coordinator:AM27", "coordinator"),
         (Role.COORDINATOR, "coordinator:AM10", "coordinator"),
         (Role.NATIONAL, "national", "lead"),
+        (Role.NATIONAL, "national", "reader"),
     ]
     connection = await asyncpg.connect(url)
     try:
@@ -48,8 +49,14 @@ async def find_seers(url: str) -> list[Who]:
             (Role.SERVICE_POINT, "servicepoint:%#matching", 3),
             (Role.EMPLOYER, "employer:%#mentor", 3),
         ):
-            found += [(role, party, function) for party, function, _ in await connection.fetch(MOST_SEEING, pattern, many)]
+            found += [
+                (role, party, function) for party, function, _ in await connection.fetch(MOST_SEEING, pattern, many)
+            ]
     finally:
         await connection.close()
     school = next(party for role, party, _ in found if role is Role.SCHOOL)
-    return [*found, (Role.SCHOOL, school, "administration"), (Role.MUNICIPALITY, "doorstroompunt:RMC36", "doorstroompunt")]
+    return [
+        *found,
+        (Role.SCHOOL, school, "administration"),
+        (Role.MUNICIPALITY, "doorstroompunt:RMC36", "doorstroompunt"),
+    ]

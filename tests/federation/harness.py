@@ -1,7 +1,8 @@
 """The engine and the naive side before one database: the same operation to both, and what they say compared.
 
-Cursors are opaque: each of the engine's is noted beside the naive side's token at the same place of the answer. One place has one
-cursor and one cursor has one place, for each seer; a later operation's cursors are looked up in these notes.
+Cursors are opaque: each of the engine's is noted beside the naive side's token at the same place of the answer. One
+place has one cursor and one cursor has one place, for each seer; a later operation's cursors are looked up in these
+notes.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from registry.database import Database
 from resolvers.commands import Runner
 from resolvers.everything import catalogue
 from spil.wiring import contracts
-from tests.federation.country import Country, Who
+from tests.federation.country import Country
 from tests.federation.naive.rights import Eyes
 from tests.federation.naive.run import PLACE, Found, answer, naive_schema
 
@@ -40,6 +41,7 @@ class Seat:
     viewer: Viewer
     eyes: Eyes
     cursors: dict[str, str] = field(default_factory=dict)  # our token -> the engine's cursor
+    known: dict[str, list[str]] = field(default_factory=dict)  # list and order -> the engine's cursors
 
     def __str__(self) -> str:
         return self.viewer.seer or self.viewer.role.value
@@ -128,6 +130,8 @@ class Harness:
             raise Differs(f"{path}: {ours!r}, naive {theirs!r}")
 
     def _note(self, seat: Seat, cursor: str, token: str, path: tuple[Any, ...]) -> None:
+        if token not in seat.cursors:
+            seat.known.setdefault(seat.eyes.places[token][0], []).append(cursor)
         if seat.eyes.opened.setdefault(cursor, token) != token or seat.cursors.setdefault(token, cursor) != cursor:
             raise Differs(f"{path}: one cursor for two places, or one place with two cursors: {token}")
 

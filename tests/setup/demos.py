@@ -52,11 +52,11 @@ class Clone:
 class Demo:
     """`scripts/demo` of a clone, in a process group of its own as a terminal gives it."""
 
-    def __init__(self, clone: Clone, port: int) -> None:
+    def __init__(self, clone: Clone, port: int, *more: str, scale: str = "0.01") -> None:
         self.port = port
         self.lines: list[str] = []
         self.process = subprocess.Popen(
-            [str(clone.path / "scripts" / "demo"), "--scale", "0.01"],
+            [str(clone.path / "scripts" / "demo"), "--scale", scale, *more],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -39,7 +39,7 @@ def test_the_wheel_holds_our_packages_with_their_files_and_nothing_else(tmp_path
     with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
         held = set(wheel.namelist())
     assert {name.split("/")[0] for name in held if ".dist-info" not in name} == PACKAGES
-    kinds = {".py", ".sql", ".csv", ".toml", ".graphql", ".html"}
+    kinds = {".py", ".sql", ".csv", ".toml", ".graphql", ".html", ".css", ".js", ".svg"}
     ours = {
         path.relative_to(CHECKOUT).as_posix()
         for package in PACKAGES

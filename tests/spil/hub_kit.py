@@ -122,7 +122,7 @@ class Hub:
         path: str = "/graphql",
         **headers: str,
     ) -> httpx.Response:
-        """One request on a connection of its own. Header names are given with `_` for `-`; an empty value leaves one out."""
+        """One request on a connection of its own. Headers are named with `_` for `-`; an empty value leaves one out."""
         given = {"content_type": "application/json"} | headers
         if as_party is not None:
             given["authorization"] = f"Bearer {await self.token(as_party)}"
@@ -167,7 +167,7 @@ async def hub_of(country: Country, logins: Logins | None = None, **environ: str)
         parts = await build(read(known | environ), frozenset({f"127.0.0.1:{port}"}))
         hub = Hub(base, parts)
         log = Log(lambda line: hub.lines.append(orjson.loads(line)))
-        app = Fork(ISSUER_PATH, issuer_app(issuer, parties.__contains__), build_app(parts, log, demo=True))
+        app = Fork(ISSUER_PATH, issuer_app(issuer, parties.__contains__), build_app(parts, log))
         serving = asyncio.create_task(serve(app, listener))
         try:
             yield hub

@@ -50,7 +50,7 @@ async def test_a_hostile_text_finds_nothing_or_is_refused(hub: Hub, value: str) 
         assert_harmless(found)
 
 
-@pytest.mark.parametrize("value", [*HOSTILE, "GM07", "gm0796", "52111", "0999", "AM99999"], ids=ascii)
+@pytest.mark.parametrize("value", [*HOSTILE, "GM07961", "gm0796", "521111", "0999", "AM99999"], ids=ascii)
 @pytest.mark.parametrize("kind", ["school", "board", "municipality", "region", "postcode"])
 async def test_a_malformed_place_is_bad_input_with_its_path(hub: Hub, kind: str, value: str) -> None:
     answer = await hub.ask(PLACE, {"p": {kind: value}})
@@ -65,18 +65,18 @@ async def test_a_malformed_place_is_bad_input_with_its_path(hub: Hub, kind: str,
 )
 async def test_a_place_is_exactly_one(hub: Hub, place: Any) -> None:
     answer = await hub.ask(PLACE, {"p": place})
-    assert (answer.status_code, codes(answer)) == (200, ["BAD_INPUT"])
+    assert (answer.status_code, set(codes(answer))) == (200, {"BAD_INPUT"})
     assert answer.json()["errors"][0]["path"] == ["here"]
 
 
 @pytest.mark.parametrize(
     "place",
-    [{"region": "AM99"}, {"municipality": "GM9999"}, {"postcode": "9999"}, {"school": "99ZZ99"}, {"board": "99999"}],
+    [{"region": "AM99"}, {"municipality": "GM9999"}, {"postcode": "1999"}, {"school": "99ZZ99"}, {"board": "99999"}],
 )
 async def test_a_well_formed_unknown_place_is_answered_by_the_national_desk(hub: Hub, place: dict[str, str]) -> None:
     found = (await hub.data(PLACE, {"p": place}))["here"]
     assert found["contact"]["desk"]
-    assert found["path"][-1] == {"kind": "NATIONAL", "why": "UNKNOWN_PLACE"}
+    assert [step["kind"] for step in found["path"]] == ["UNKNOWN_PLACE", "NATIONAL_DESK"]
 
 
 @pytest.mark.parametrize("number", [10**30, -(10**30), 2**31, 1.5, 1e300, "5", True, [5], {}])

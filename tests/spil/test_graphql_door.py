@@ -59,7 +59,7 @@ async def test_other_media_types_are_not_acceptable(hub: Hub, accept: str) -> No
         ("{ students { nodes { id } } }", "INVALID_DOCUMENT"),
         ("query($p: ID!) { school(brin: $p) { name } }", "BAD_INPUT"),
         ("query A { me { role } } query B { me { role } }", "BAD_DOCUMENT"),
-        ("{ " * 30 + "me" + " }" * 30, "TOO_DEEP"),
+        ("{ a " * 30 + "}" * 30, "TOO_DEEP"),
         ("{ " + " ".join(f"a{n}: me {{ role }}" for n in range(31)) + " }", "TOO_MANY_ALIASES"),
         ("{ " + "me { role } " * 600 + "}", "TOO_MANY_TOKENS"),
     ],
@@ -174,7 +174,6 @@ async def test_a_body_above_the_cap_is_refused_while_it_is_read(hub: Hub) -> Non
     "authorization",
     [
         "Bearer",
-        "Bearer ",
         "Bearer x",
         "Bearer a.b.c",
         "Basic eDp4",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+import httpx
 import pytest
 
 from schema.errors import TooManyRequests
@@ -97,12 +98,27 @@ async def test_a_clients_own_page_reads_its_answers_and_no_other_page(portal_hub
     assert "access-control-allow-origin" not in (await portal_hub.ask(ME, origin=ORIGIN)).headers
 
 
+async def test_a_listed_page_reads_that_its_token_was_refused(portal_hub: Hub) -> None:
+    for origin, read in ((ORIGIN, True), ("https://evil.example", False)):
+        refused = await portal_hub.ask(ME, origin=origin, authorization="Bearer nonsense")
+        assert refused.status_code == 401
+        assert ("access-control-allow-origin" in refused.headers) is read
+
+
 async def test_a_preflight_is_answered_for_listed_origins_alone(portal_hub: Hub) -> None:
-    asked = {"access_control_request_method": "POST", "access_control_request_headers": "authorization,content-type"}
-    yes = await portal_hub.send(b"", method="OPTIONS", origin=ORIGIN, **asked)
+    async def preflight(origin: str) -> httpx.Response:
+        return await portal_hub.send(
+            b"",
+            method="OPTIONS",
+            origin=origin,
+            access_control_request_method="POST",
+            access_control_request_headers="authorization,content-type",
+        )
+
+    yes = await preflight(ORIGIN)
     assert yes.status_code == 204
     assert yes.headers["access-control-allow-origin"] == ORIGIN
     assert yes.headers["access-control-allow-methods"] == "POST"
     assert "authorization" in yes.headers["access-control-allow-headers"]
-    no = await portal_hub.send(b"", method="OPTIONS", origin="https://evil.example", **asked)
+    no = await preflight("https://evil.example")
     assert not [name for name in no.headers if name.startswith("access-control")]

@@ -147,12 +147,13 @@ def _below(name: str) -> Callable[[Seer], str]:
 
 
 def _read_below(walls: Walls, seer: Seer, data: Any) -> Keys:
-    return {known(walls, seer, row["id"]) for node in data["page"]["nodes"] for row in node["below"]["nodes"]}
+    nodes = [node["below"] for node in data["page"]["nodes"] if node["below"]]  # null at TRACE
+    return {known(walls, seer, row["id"]) for below in nodes for row in below["nodes"]}
 
 
 def _expect_below(table: str) -> Callable[[Walls, Seer, Variables, str], Keys]:
-    def expect(walls: Walls, seer: Seer, _: Variables, least: str) -> Keys:
-        seen = walls.oracle.seen(seer, least)
+    def expect(walls: Walls, seer: Seer, _: Variables, __: str) -> Keys:
+        seen = walls.oracle.seen(seer)
         return {key for key in getattr(walls.oracle, table)(seer) if key[0] in seen}
 
     return expect
@@ -189,13 +190,13 @@ def _read_case(walls: Walls, seer: Seer, data: Any) -> Keys:
 
 
 def _expect_case(walls: Walls, seer: Seer, _: Variables, __: str) -> Keys:
-    """At TRACE: id, disclosure and the case; from CANDIDATE on everything."""
+    """At TRACE: the case, its person's id and disclosure; from CANDIDATE on everything."""
     oracle = walls.oracle
     placements, sight, seen = oracle.placement(seer), oracle.sight(seer), oracle.seen(seer)
     people = {student for student, _ in placements}
     found: Keys = {(key, key[0]) for key in placements} | {(student, sight[student]) for student in people}
-    found |= {("placements", key) for key in placements}
-    found |= {("credentials", key) for key in oracle.credential(seer) if key[0] in people}
+    found |= {("placements", key) for key in placements if key[0] in seen}
+    found |= {("credentials", key) for key in oracle.credential(seer) if key[0] in people & seen}
     found |= {(student, "profile") for student in people & oracle.student_profile(seer)}
     if seer.role in STUDENT:
         led = {row["student"] for row in oracle.rows["lead"] if row["until_at"].year == 9999}

@@ -7,10 +7,11 @@ Laws
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from functools import wraps
+from typing import Any, TypeVar
 from uuid import UUID
 
 TIERS = ("TRACE", "CANDIDATE", "GIVEN_NAME", "IDENTIFIED")  # graph.md 3: lowest first
@@ -50,6 +51,21 @@ READ = (
 )
 Row = Mapping[str, Any]
 Case = tuple[UUID, int]
+Found = TypeVar("Found")
+
+
+def once(method: Callable[[Any, Seer], Found]) -> Callable[[Any, Seer], Found]:
+    """The rows do not change: an answer is worked out once per seer."""
+
+    @wraps(method)
+    def known(self: Any, seer: Seer) -> Found:
+        key = (method.__name__, seer)
+        if key not in self._known:
+            self._known[key] = method(self, seer)
+        found: Found = self._known[key]
+        return found
+
+    return known
 
 
 def instant(value: Any) -> Any:
@@ -92,6 +108,7 @@ class Oracle:
     now: datetime
     rows: Mapping[str, list[Row]]
     _reasons: dict[str, list[Row]] = field(default_factory=dict)
+    _known: dict[tuple[str, Seer], Any] = field(default_factory=dict)
 
     @classmethod
     async def read(cls, owner: Any) -> Oracle:
@@ -112,6 +129,7 @@ class Oracle:
                     self._reasons.setdefault(row["seer"], []).append(row)
         return self._reasons.get(seer.key or "", [])
 
+    @once
     def sight(self, seer: Seer) -> dict[UUID, str]:
         """Whom the seer sees at all, with the highest tier that is open."""
         found: dict[UUID, str] = {}
@@ -130,10 +148,12 @@ class Oracle:
 
     # ---- graph.md 4: the table, row by row
 
+    @once
     def student_profile(self, seer: Seer) -> set[UUID]:
         """Everything of the profile: from CANDIDATE on."""
         return {row["student"] for row in self.rows["student_profile"]} & self.seen(seer)
 
+    @once
     def placement(self, seer: Seer) -> set[Case]:
         """SCHOOL and MUNICIPALITY: of students seen, or the one case. SERVICE_POINT: also of its own opportunities only. EMPLOYER: own only."""
         visible = self._below(seer, "PLACEMENT", "placement")
@@ -144,6 +164,7 @@ class Oracle:
             visible = [row for row in visible if row["opportunity"] in own]
         return {(row["student"], row["n"]) for row in visible}
 
+    @once
     def credential(self, seer: Seer) -> set[Case]:
         """Of students seen, or the one case."""
         return {(row["student"], row["n"]) for row in self._below(seer, "CREDENTIAL", "credential")}
@@ -157,17 +178,20 @@ class Oracle:
             or (row["student"] in any_tier and self.has_case(seer, kind, row["student"], row["n"]))
         ]
 
+    @once
     def lead(self, seer: Seer) -> set[tuple[UUID, datetime]]:
         """A field of Student, which stands in the contracts of SCHOOL and MUNICIPALITY."""
         seen = self.seen(seer) if seer.role in ("SCHOOL", "MUNICIPALITY") else set()
         return {(row["student"], row["from_at"]) for row in self.rows["lead"] if row["student"] in seen}
 
+    @once
     def link(self, seer: Seer) -> set[tuple[str, UUID, datetime]]:
         """The school's own number, for the own school only."""
         seen = self.seen(seer) if seer.role == "SCHOOL" else set()
         rows = [row for row in self.rows["link"] if row["student"] in seen and row["source"] == seer.party]
         return {(row["source"], row["student"], row["from_at"]) for row in rows}
 
+    @once
     def opportunity(self, seer: Seer) -> set[UUID]:
         """Public ones for all; own region; a school's neighbours too; an employer's and a service point's own."""
         regions = self.regions(seer) if seer.role in ("SCHOOL", "SERVICE_POINT", "MUNICIPALITY", "COORDINATOR") else set()
@@ -182,6 +206,7 @@ class Oracle:
                 found.add(row["id"])
         return found
 
+    @once
     def regions(self, seer: Seer) -> set[str]:
         """The regions in which the party works: what it covers today."""
         of = {row["code"]: row["region"] for row in self.rows["municipality"]}
@@ -192,9 +217,11 @@ class Oracle:
         mine = [row for row in self.rows["covers"] if seer.party and row["party"] == seer.party]
         return [row for row in mine if row["from_at"] <= self.now < row["until_at"]]
 
+    @once
     def covers(self, seer: Seer) -> set[UUID]:
         return {row["id"] for row in self.rows["covers"] if seer.party and row["party"] == seer.party}
 
+    @once
     def contact_point(self, seer: Seer) -> set[UUID]:
         """Partner-only contacts: not for the public, nor for employers, nor for who reads published figures only."""
         partner = seer.role not in ("PUBLIC", "EMPLOYER") and seer.function != "reader"
@@ -204,6 +231,7 @@ class Oracle:
         """All posts; which columns is a matter of grants."""
         return {row["region"] for row in self.rows["coordinator_post"]}
 
+    @once
     def coordinator_post_history(self, seer: Seer) -> set[tuple[str, int]]:
         """COORDINATOR: of its own post. NATIONAL: all, but not for a reader."""
         rows: Iterable[Row] = self.rows["coordinator_post_history"]
@@ -213,11 +241,13 @@ class Oracle:
             rows = []
         return {(row["region"], row["n"]) for row in rows}
 
+    @once
     def contact_point_history(self, seer: Seer) -> set[tuple[UUID, int]]:
         if seer.role != "NATIONAL" or seer.function == "reader":
             return set()
         return {(row["contact"], row["n"]) for row in self.rows["contact_point_history"]}
 
+    @once
     def access(self, seer: Seer) -> set[tuple[Any, ...]]:
         """Its own reasons, open or not."""
         return {

@@ -7,11 +7,11 @@ wall 3   the same without a predicate, or `SELECT keys FROM table`, run as the r
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -24,13 +24,11 @@ from federation.cursors import Cursors
 from federation.engine import Contract, Engine, ReadOf, encode
 from federation.limits import Limits
 from federation.plan import Rules
+from registry.database import SESSION
 from registry.migrate import role_prefix
 from resolvers.everything import catalogue
 from schema.full import build_schema
 from tests.walls.oracle import Oracle, Seer
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
 
 WIDE = Limits(page=5_000, cost=10**30, answer_bytes=10**9)
 READERS = ("directory", "school", "service_point", "municipality", "employer", "coordinator", "national", "command")
@@ -176,3 +174,20 @@ class _AsReader:
         async with self.walls.acting(Seer(party or None, function or None), role.lower() if role else "directory"):
             row: Sequence[Any] = await self.walls.owner.fetchrow(sql, *values)
         return row
+
+
+@asynccontextmanager
+async def standing(url: str) -> AsyncIterator[Any]:
+    """The owner's connection in a transaction that is rolled back, as one who may become every reader."""
+    owner = await asyncpg.connect(url, server_settings=SESSION, statement_cache_size=500, max_cacheable_statement_size=0)
+    transaction = owner.transaction(isolation="repeatable_read")
+    try:
+        await transaction.start()
+        prefix = role_prefix(await owner.fetchval("SELECT current_database()"))
+        only_become = " WITH INHERIT FALSE, SET TRUE" if owner.get_server_version().major >= 16 else ""
+        for reader in READERS:
+            await owner.execute(f'GRANT "{prefix}_{reader}" TO CURRENT_USER{only_become}')
+        yield owner
+    finally:
+        await transaction.rollback()
+        await owner.close()

@@ -1,4 +1,8 @@
-"""What gives each field: a table by hand, `Type.field` -> function of (eyes, row, arguments); all else is the column of that name."""
+"""What gives each field: a table by hand, `Type.field` -> function of (eyes, row, arguments).
+
+All else is the column of the field's name.
+"""
+# ruff: noqa: ARG005 - every entry takes the same three arguments
 
 from __future__ import annotations
 
@@ -34,6 +38,10 @@ def column_of(place: str) -> str:
     return COLUMNS.get(place) or re.sub("([A-Z])", r"_\1", field).lower()
 
 
+def code_of(row: Row) -> str:
+    return str(row["code"])
+
+
 def one(kind: str, table: str, key: str, fk: str) -> Give:
     """The row that a foreign key names."""
     return lambda eyes, row, a: thing(kind, eyes.world.one(table, key, row[fk]))
@@ -41,14 +49,23 @@ def one(kind: str, table: str, key: str, fk: str) -> Give:
 
 def many(kind: str, table: str, column: str, key: str, most: int = 100) -> Give:
     """The rows that name this one, by code."""
-    return lambda eyes, row, a: things(
-        kind, sorted(eyes.world.all(table, column, row[key]), key=lambda r: str(r["code"]))[:most]
-    )
+    return lambda eyes, row, a: things(kind, sorted(eyes.world.all(table, column, row[key]), key=code_of)[:most])
 
 
-def municipality_codes(kind: str, rows: list[Row], column: str, eyes: Eyes, table: str) -> list[Thing]:
-    codes = sorted(r[column] for r in rows)
-    return things(kind, [eyes.world.one(table, "code", code) for code in codes])
+def by_code(kind: str, table: str, key: str, form: str) -> Give:
+    """What has this code; a code of another form is refused."""
+
+    def give(eyes: Eyes, row: Row, a: dict[str, Any]) -> Thing | None:
+        if not re.fullmatch(form, a[key]):
+            raise Refusal("BAD_INPUT")
+        return thing(kind, eyes.world.one(table, key, a[key]))
+
+    return give
+
+
+def coded(eyes: Eyes, kind: str, table: str, rows: list[Row], column: str) -> list[Thing]:
+    """The rows behind codes, by code."""
+    return things(kind, [eyes.world.one(table, "code", code) for code in sorted(r[column] for r in rows)])
 
 
 def contact(eyes: Eyes, identity: Any) -> Thing | None:
@@ -79,7 +96,9 @@ def owner(eyes: Eyes, row: Row, a: Any) -> Thing | None:
 
 
 def history(eyes: Eyes, row: Row, a: Any) -> list[Thing]:
-    rows = eyes.world.all("coordinator_post_history", "region", row["region"]) if eyes.sees_history(row["region"]) else []
+    rows = (
+        eyes.world.all("coordinator_post_history", "region", row["region"]) if eyes.sees_history(row["region"]) else []
+    )
     return things("PostHistory", sorted(rows, key=lambda h: -int(h["n"]))[:100])
 
 
@@ -91,6 +110,11 @@ def employers_contact(eyes: Eyes, row: Row, a: Any) -> Thing | None:
 def answer(eyes: Eyes, row: Row, a: dict[str, Any]) -> Thing:
     found, path = route(eyes, a["topic"], a["at"])
     return Thing("ContactAnswer", {"contact": Thing("ContactPoint", found), "path": things("ContactStep", path)})
+
+
+def regions(eyes: Eyes, row: Row, a: Any) -> list[Thing]:
+    rows = sorted(eyes.world.tables["region"], key=code_of)
+    return [Thing("Region", one) for one in rows]
 
 
 def me(eyes: Eyes, row: Row, a: Any) -> Thing:
@@ -125,11 +149,11 @@ FIELDS: dict[str, Give] = {
     "Query.me": me,
     "Query.node": lambda eyes, row, a: by_id(eyes, a["id"]),
     "Query.nodes": nodes,
-    "Query.regions": lambda eyes, row, a: things("Region", sorted(eyes.world.tables["region"], key=lambda r: str(r["code"]))),
-    "Query.region": lambda eyes, row, a: thing("Region", eyes.world.one("region", "code", a["code"])),
-    "Query.municipality": lambda eyes, row, a: thing("Municipality", eyes.world.one("municipality", "code", a["code"])),
-    "Query.school": lambda eyes, row, a: thing("School", eyes.world.one("school", "brin", a["brin"])),
-    "Query.employer": lambda eyes, row, a: thing("Employer", eyes.world.one("employer", "kvk", a["kvk"])),
+    "Query.regions": regions,
+    "Query.region": by_code("Region", "region", "code", "AM[0-9]{2}"),
+    "Query.municipality": by_code("Municipality", "municipality", "code", "GM[0-9]{4}"),
+    "Query.school": by_code("School", "school", "brin", "[0-9]{2}[A-Z]{2}[0-9]{2}"),
+    "Query.employer": by_code("Employer", "employer", "kvk", "[0-9]{8}"),
     "Query.student": lambda eyes, row, a: by_id(eyes, a["id"], "Student"),
     "Query.candidate": lambda eyes, row, a: by_id(eyes, a["id"], "Candidate"),
     "Query.opportunity": lambda eyes, row, a: by_id(eyes, a["id"], "Opportunity"),
@@ -150,8 +174,8 @@ FIELDS: dict[str, Give] = {
     # the directory
     "Region.centreMunicipality": one("Municipality", "municipality", "code", "centre"),
     "Region.municipalities": many("Municipality", "municipality", "region", "code"),
-    "Region.neighbours": lambda eyes, row, a: municipality_codes(
-        "Region", eyes.world.all("region_neighbour", "region", row["code"]), "neighbour", eyes, "region"
+    "Region.neighbours": lambda eyes, row, a: coded(
+        eyes, "Region", "region", eyes.world.all("region_neighbour", "region", row["code"]), "neighbour"
     ),
     "Region.servicePoints": many("ServicePoint", "service_point", "region", "code"),
     "Region.post": one("CoordinatorPost", "coordinator_post", "region", "code"),
@@ -189,8 +213,12 @@ FIELDS: dict[str, Give] = {
     "ContactPoint.deputy": lambda eyes, row, a: contact(eyes, row["deputy"]),
     # work
     "Employer.municipality": one("Municipality", "municipality", "code", "municipality"),
-    "Employer.locations": lambda eyes, row, a: municipality_codes(
-        "Municipality", eyes.world.all("employer_location", "employer", row["kvk"]), "municipality", eyes, "municipality"
+    "Employer.locations": lambda eyes, row, a: coded(
+        eyes,
+        "Municipality",
+        "municipality",
+        eyes.world.all("employer_location", "employer", row["kvk"]),
+        "municipality",
     ),
     "Employer.opportunities": lambda eyes, row, a: t.opportunities(
         eyes, "Employer.opportunities", seen(eyes, eyes.world.all("opportunity", "employer", row["kvk"])), a

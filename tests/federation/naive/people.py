@@ -1,4 +1,5 @@
 """The fields of young people: at TRACE all but id and disclosure are null."""
+# ruff: noqa: ARG005 - every entry takes the same three arguments
 
 from __future__ import annotations
 
@@ -45,14 +46,16 @@ def completeness(eyes: Eyes, row: Row, a: Any) -> int | None:
         p["hours"] is not None,
         p["travel_limit"] is not None,
     )
-    return 20 * sum(filled)
+    return 20 * sum(bool(one) for one in filled)
 
 
 def lead(eyes: Eyes, row: Row, a: Any) -> Thing | None:
     for one in eyes.world.all("lead", "student", row["student"]):
         if one["until_at"].year == 9999:
             party, _, function = one["seer"].partition("#")
-            return Thing("Lead", {"party": party, "function": function, "since": one["from_at"].astimezone(AMSTERDAM).date()})
+            return Thing(
+                "Lead", {"party": party, "function": function, "since": one["from_at"].astimezone(AMSTERDAM).date()}
+            )
     return None
 
 
@@ -80,9 +83,7 @@ def band(column: str, bounds: tuple[int, int], names: tuple[str, str, str]) -> G
 
 def highest_credential(eyes: Eyes, row: Row, a: Any) -> str | None:
     """The kind of the highest level; of equals the first; without a level comes last."""
-    rows = sorted(
-        eyes.credentials(row["student"]), key=lambda c: (c["level"] is None, -(c["level"] or 0), c["n"])
-    )
+    rows = sorted(eyes.credentials(row["student"]), key=lambda c: (c["level"] is None, -(c["level"] or 0), c["n"]))
     return rows[0]["kind"] if rows else None
 
 

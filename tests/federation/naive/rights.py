@@ -55,9 +55,7 @@ class Eyes:
     @cached_property
     def sights(self) -> dict[str, Row]:
         """By student, what this seer sees now, however little."""
-        return {
-            s["student"]: s for s in self.world.all("sight", "seer", self.seer) if s["seen_until"] > self.world.now
-        }
+        return {s["student"]: s for s in self.world.all("sight", "seer", self.seer) if s["seen_until"] > self.world.now}
 
     @cached_property
     def cases(self) -> set[tuple[str, str, int]]:
@@ -92,9 +90,7 @@ class Eyes:
 
     def _sees_case(self, case_type: str, row: Row) -> bool:
         student = row["student"]
-        return student in self.sights and (
-            self.as_candidate(student) or (student, case_type, row["n"]) in self.cases
-        )
+        return student in self.sights and (self.as_candidate(student) or (student, case_type, row["n"]) in self.cases)
 
     def sees_placement(self, row: Row) -> bool:
         """Of students seen, or the one case; an employer its own, a service point those from its own opportunities."""
@@ -128,7 +124,12 @@ class Eyes:
     # ---- directory and opportunities
 
     def sees_contact(self, row: Row) -> bool:
-        return self.role in PARTNERS or not row["partner_only"]
+        """Those for partners only: not for the public and employers, nor for the ministries, who read figures."""
+        return not row["partner_only"] or (self.role in PARTNERS and not self.reads_figures)
+
+    @property
+    def reads_figures(self) -> bool:
+        return self.role == "NATIONAL" and self.function == "reader"
 
     @cached_property
     def regions(self) -> set[str]:
@@ -147,15 +148,21 @@ class Eyes:
 
     @cached_property
     def opportunities(self) -> list[Row]:
-        """Public ones for all; school: own and neighbouring regions; employer: own; others with a region: theirs."""
-        regions = set(self.regions) if self.role in ("SCHOOL", "SERVICE_POINT", "MUNICIPALITY", "COORDINATOR") else set()
+        """Public ones for all; a school's own and neighbouring regions; an employer's own; the others' regions."""
+        regions = (
+            set(self.regions) if self.role in ("SCHOOL", "SERVICE_POINT", "MUNICIPALITY", "COORDINATOR") else set()
+        )
         if self.role == "SCHOOL":
             regions |= {b["neighbour"] for b in self.world.tables["region_neighbour"] if b["region"] in self.regions}
         own = self.key if self.role == "EMPLOYER" else None
+        point = self.party if self.role == "SERVICE_POINT" else None
         return [
             o
             for o in self.world.tables["opportunity"]
-            if o["public"] or o["region"] in regions or (own is not None and o["employer"] == own)
+            if o["public"]
+            or o["region"] in regions
+            or (own is not None and o["employer"] == own)
+            or (point is not None and o["service_point"] == point)
         ]
 
     @cached_property
@@ -163,4 +170,5 @@ class Eyes:
         return {o["id"] for o in self.opportunities}
 
     def sees_history(self, region: str) -> bool:
-        return self.role == "NATIONAL" or (self.role == "COORDINATOR" and region in self.regions)
+        """National all; a coordinator its own post's."""
+        return (self.role == "NATIONAL" and not self.reads_figures) or self.party == f"coordinator:{region}"

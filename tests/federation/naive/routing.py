@@ -1,11 +1,12 @@
-"""The one right contact, as the design's section on types describes it: the topic's owners in their order, each judged."""
+"""The one right contact, as the design's section on types describes it: a topic's owners in order, each judged."""
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from typing import Any
 
-from tests.federation.naive.rights import Eyes
+from tests.federation.naive.rights import Eyes, Refusal
 from tests.federation.naive.rows import Row
 
 STEPS = {
@@ -16,6 +17,13 @@ STEPS = {
     "LEARNING_TRACKS": ("SERVICE_POINT",),
     "BASIC_CONDITIONS": ("MUNICIPALITY",),
 }
+FORMS = {
+    "school": "[0-9]{2}[A-Z]{2}[0-9]{2}",
+    "board": "[0-9]{5}",
+    "municipality": "GM[0-9]{4}",
+    "region": "AM[0-9]{2}",
+    "postcode": "[1-9][0-9]{3}",
+}
 KINDS = ("WERKCENTRUM", "WSP", "LEERWERKLOKET")  # of service points, the first that there is
 Step = dict[str, Any]
 
@@ -23,6 +31,8 @@ Step = dict[str, Any]
 def route(eyes: Eyes, topic: str, at: dict[str, str]) -> tuple[Row, list[Step]]:
     """The contact, and the path on which it was found."""
     ((place_kind, code),) = at.items()
+    if not re.fullmatch(FORMS[place_kind], code):
+        raise Refusal("BAD_INPUT")
     spot, path = _spot(eyes, place_kind, code), []
     if spot is None:
         path.append({"kind": "UNKNOWN_PLACE", "why": "UNKNOWN_PLACE", "verified": None})
@@ -107,7 +117,9 @@ def _valid(eyes: Eyes, point: Row) -> bool:
 
 
 def _desk(eyes: Eyes, topic: str, kind: str, owner: str | None) -> Row | None:
-    found = [c for c in eyes.world.all("contact_point", "owner", owner) if c["owner_kind"] == kind and c["topic"] == topic]
+    found = [
+        c for c in eyes.world.all("contact_point", "owner", owner) if c["owner_kind"] == kind and c["topic"] == topic
+    ]
     return found[0] if found else None
 
 

@@ -8,7 +8,7 @@ Laws
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -86,4 +86,10 @@ async def load(url: str) -> World:
 
 
 def _plain(record: asyncpg.Record) -> Row:
-    return {name: str(value) if isinstance(value, UUID) else value for name, value in record.items()}
+    return {name: _value(value) for name, value in record.items()}
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, datetime) and value.tzinfo is None:  # asyncpg's infinity
+        return value.replace(tzinfo=UTC)
+    return str(value) if isinstance(value, UUID) else value

@@ -26,6 +26,7 @@ from tests.federation.naive.pages import Edge, Slice
 from tests.federation.naive.rights import Eyes
 from tests.federation.naive.things import Thing
 
+Info = GraphQLResolveInfo[Any]
 PLACE = "place "  # how the naive side's cursors begin
 
 
@@ -41,9 +42,7 @@ class Found:
     @property
     def problems(self) -> list[tuple[tuple[Any, ...], str]]:
         """(path, code) of every error; without a code it is one of graphql-core's own."""
-        return [
-            (tuple(e.path or ()), (e.extensions or {}).get("code", e.message)) for e in self.result.errors or ()
-        ]
+        return [(tuple(e.path or ()), (e.extensions or {}).get("code", e.message)) for e in self.result.errors or ()]
 
 
 def naive_schema(contract: GraphQLSchema) -> GraphQLSchema:
@@ -61,7 +60,7 @@ def answer(schema: GraphQLSchema, eyes: Eyes, document: DocumentNode, variables:
     """Runs a valid document."""
     found = Found(ExecutionResult())
 
-    def resolve(source: Any, info: GraphQLResolveInfo, **arguments: Any) -> Any:
+    def resolve(source: Any, info: Info, **arguments: Any) -> Any:
         place = f"{info.parent_type.name}.{info.field_name}"
         found.hits[place] += 1
         value = _value(eyes, source, place, arguments)
@@ -72,11 +71,16 @@ def answer(schema: GraphQLSchema, eyes: Eyes, document: DocumentNode, variables:
                 found.students |= {stands.student} if stands.student else set()
         return value
 
-    def kind(value: Any, info: GraphQLResolveInfo, abstract: Any) -> str:
+    def kind(value: Any, info: Info, abstract: Any) -> str:
         return str(value.type)
 
     found.result = execute_sync(
-        schema, document, Thing("Query", {}), variable_values=dict(variables), field_resolver=resolve, type_resolver=kind
+        schema,
+        document,
+        Thing("Query", {}),
+        variable_values=dict(variables),
+        field_resolver=resolve,
+        type_resolver=kind,
     )
     return found
 

@@ -123,7 +123,7 @@ def students(eyes: Eyes, place: str, rows: list[Row], a: dict[str, Any]) -> Slic
         "LEAVES_ON": lambda s: (profile_of(eyes, s.row["student"]).get("leaves_on") or LATEST, s.row["alias"]),
         "REFERENCE": lambda s: (reference_of(eyes, s.row["student"]) or "", s.row["alias"]),
     }
-    return page(eyes, place, things("Student", filter(kept, rows)), orders, a)
+    return page(eyes, place, things("Student", [s for s in rows if kept(s)]), orders, a)
 
 
 def candidates(eyes: Eyes, place: str, rows: list[Row], a: dict[str, Any]) -> Slice:

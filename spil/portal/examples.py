@@ -1,0 +1,107 @@
+"""One question per role, to read, copy and run: what this role asks first, and what only it sees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from auth.viewer import Role
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A role's card: who it is, what it sees, and a question that its contract answers (tested)."""
+
+    role: Role
+    who: str
+    sees: str
+    query: str
+
+
+EXAMPLES: Final[tuple[Example, ...]] = (
+    Example(
+        Role.PUBLIC,
+        "Anyone",
+        "The directory: regions, schools, service points, and the one right contact for a question at a place.",
+        """{
+  contact(topic: PUPILS_TO_WORK, at: {postcode: "5211"}) {
+    contact { name desk phone mail verified }
+    path { kind why verified }
+  }
+}""",
+    ),
+    Example(
+        Role.SCHOOL,
+        "A school for pro or vso",
+        "Its own students and what was agreed for each, until two years after they left.",
+        """{
+  students(first: 3) {
+    totalCount
+    nodes {
+      id reference destinationAim leavesOn
+      municipality { name }
+      lead { party since }
+      placements(first: 2) { nodes { kind state employer { name } } }
+    }
+  }
+}""",
+    ),
+    Example(
+        Role.MUNICIPALITY,
+        "A municipality",
+        "The young people whom a school involved it for, under pseudonyms of its own, and nobody else.",
+        """{
+  students(first: 3) {
+    totalCount
+    nodes { id disclosure destinationAim school { name } lead { party } }
+  }
+}""",
+    ),
+    Example(
+        Role.SERVICE_POINT,
+        "A service point (WSP, Werkcentrum)",
+        "Candidates as a card that does not recognise: what somebody can do and needs, never who it is or why.",
+        """{
+  candidates(first: 3) {
+    totalCount
+    nodes { id sectors highestCredential hoursBand travelBand supportWanted }
+  }
+}""",
+    ),
+    Example(
+        Role.EMPLOYER,
+        "An employer",
+        "Who was introduced to it or works there, and its own placements and opportunities.",
+        """{
+  candidates(first: 3) {
+    nodes {
+      id disclosure sectors
+      placements(first: 2) { nodes { kind state from hours } }
+    }
+  }
+}""",
+    ),
+    Example(
+        Role.COORDINATOR,
+        "A region's coordinator pro-vso",
+        "The network of the region: posts with their history, contacts, service points. No young people.",
+        """{
+  region(code: "AM27") {
+    name
+    post { state organisation since history { state since until } }
+    servicePoints { kind name contacts { topic desk verified } }
+  }
+}""",
+    ),
+    Example(
+        Role.NATIONAL,
+        "The national lead",
+        "All regions side by side: which posts are filled, by whom, since when. No young people.",
+        """{
+  regions {
+    code name
+    post { state organisation hours since }
+  }
+}""",
+    ),
+)

@@ -1,0 +1,145 @@
+"""What each database role may do to which table and column, transcribed from graph.md 4 and tables.md; and what holds the walls up.
+
+Everything not said here is refused: `differences` asks Postgres about every role, table, column and privilege.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from registry.migrate import role_prefix
+
+EVERYBODY = ("directory", "school", "service_point", "municipality", "employer", "coordinator", "national")
+PARTIES = EVERYBODY[1:]
+ROLES = (*EVERYBODY, "command", "scribe", "worker", "keeper")
+Said = Mapping[str, Mapping[str, str]]
+
+# role -> table -> columns; '*' is all of them
+_ALL = dict.fromkeys(
+    "region municipality region_neighbour postcode doorstroompunt_region school_board school service_point contact_step"
+    " employer_location contact_point".split(),
+    "*",
+)
+_OFFERS = {"employer": "*", "opportunity": "*"}
+_FILLED = {"coordinator_post": "region filled holder since"}
+_PARTY = {"covers": "*", "party_region": "*", "party": "*"}
+_STATE = {"coordinator_post": "*"}
+_REASONS = {"access": "seer student case_type case_n ends_at ended_at"}
+_STUDENT = {"sight": "*", "student_profile": "*", "placement": "*", "credential": "*", "lead": "*", **_REASONS}
+_CANDIDATE = {
+    "sight": "seer student alias id_salt seen_until until_candidate until_given_name until_identified",
+    "student_profile": "student sectors hours travel_limit support_wanted work_processes leaves_on",
+    "placement": "student n kind employer opportunity hours from_on to_on state",
+    "credential": "student n kind level work_processes",
+    **_REASONS,
+}
+_HISTORY = {"coordinator_post_history": "*"}
+SELECT: Said = {
+    "directory": {**_ALL, **_OFFERS, **_FILLED},
+    "school": {**_ALL, **_OFFERS, **_PARTY, **_STATE, **_STUDENT, "link": "*"},
+    "municipality": {**_ALL, **_OFFERS, **_PARTY, **_STATE, **_STUDENT},
+    "service_point": {**_ALL, **_OFFERS, **_PARTY, **_STATE, **_CANDIDATE},
+    "employer": {**_ALL, **_OFFERS, **_PARTY, **_FILLED, **_CANDIDATE},
+    "coordinator": {**_ALL, **_OFFERS, **_PARTY, **_STATE, **_HISTORY},
+    "national": {**_ALL, **_OFFERS, **_PARTY, **_STATE, **_HISTORY, "contact_point_history": "*"},
+    "command": {**_ALL, **_PARTY, **_STATE, **_HISTORY, "contact_point_history": "*", "command": "*"},
+    "scribe": {},
+    "keeper": {"sight": "*", "access": "*", "student": "*"},
+}
+INSERT: Said = {
+    "command": {"contact_point": "*", "contact_point_history": "*", "coordinator_post_history": "*", "command": "*"},
+    "scribe": {"read": "*"},
+    "keeper": {"sight": "*"},
+}
+_POST = "state holder organisation hours mandate schools_represented since"
+UPDATE: Said = {"command": {"contact_point": "*", "coordinator_post": _POST}, "keeper": {"sight": "*"}}
+# The worker: everything, but `sight` is the keeper's, `read` the scribe's, and `migration` the owner's.
+WORKER_READS_ONLY = ("sight", "read", "migration")
+GUARDED = (
+    "access command consent contact_point contact_point_history coordinator_post coordinator_post_history covers credential lead link"
+    " opportunity placement sight student student_profile"
+).split()
+DEFINERS = {"keep_sight", "keep_sight_place"}
+
+_COLUMNS = """
+SELECT r.role, c.relname AS name, p.privilege,
+       array_agg(a.attname::text) FILTER (WHERE has_column_privilege($1 || r.role, c.oid, a.attnum, p.privilege)) AS may,
+       array_agg(a.attname::text) AS every
+FROM unnest($2::text[]) r(role)
+CROSS JOIN unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'REFERENCES']) p(privilege)
+CROSS JOIN pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'v', 'p', 'm', 'f') AND ($3::text IS NULL OR c.relname = $3)
+GROUP BY 1, 2, 3
+"""
+_TABLES = """
+SELECT r.role, c.relname AS name, p.privilege, has_table_privilege($1 || r.role, c.oid, p.privilege) AS may
+FROM unnest($2::text[]) r(role) CROSS JOIN unnest(ARRAY['DELETE', 'TRUNCATE', 'TRIGGER']) p(privilege) CROSS JOIN pg_class c
+WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'v', 'p', 'm', 'f') AND ($3::text IS NULL OR c.relname = $3)
+"""
+
+
+async def differences(owner: Any, table: str | None = None) -> list[str]:
+    """Every privilege that is there and not said, or said and not there; of one table or of all."""
+    prefix = role_prefix(await owner.fetchval("SELECT current_database()")) + "_"
+    wrong = []
+    for row in await owner.fetch(_COLUMNS, prefix, list(ROLES), table):
+        said = wanted(row["role"], row["name"], row["privilege"], row["every"])
+        if said != set(row["may"] or ()):
+            wrong.append(f"{row['role']} {row['privilege']} {row['name']}: {sorted(said ^ set(row['may'] or ()))}")
+    for row in await owner.fetch(_TABLES, prefix, list(ROLES), table):
+        if bool(wanted(row["role"], row["name"], row["privilege"], ["all"])) != row["may"]:
+            wrong.append(f"{row['role']} {row['privilege']} {row['name']}")
+    return wrong
+
+
+def wanted(role: str, table: str, privilege: str, every: list[str]) -> set[str]:
+    """The columns that the role may use so; of DELETE all or none."""
+    if role == "worker":
+        writes = privilege in ("INSERT", "UPDATE", "DELETE") and table not in WORKER_READS_ONLY
+        return set(every) if writes or privilege == "SELECT" else set()
+    said = {"SELECT": SELECT, "INSERT": INSERT, "UPDATE": UPDATE}.get(privilege, {})
+    columns = said.get(role, {}).get(table, "")
+    return set(every) if columns == "*" else set(columns.split())
+
+
+# ---- what must be true of the database besides: each query gives what is wrong
+
+_GIVEN = "WITH g AS (SELECT $1::text[] AS guarded, $2::text[] AS definers, $3::text AS prefix, $4::text[] AS roles) "
+PROPS: Mapping[str, str] = {
+    "row-level security is not forced on a guarded table": """
+        SELECT c.relname FROM g, pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relname = ANY (g.guarded)
+        AND NOT (c.relrowsecurity AND c.relforcerowsecurity)""",
+    "a table with a policy is not on the list": """
+        SELECT DISTINCT c.relname FROM g, pg_policy p JOIN pg_class c ON c.oid = p.polrelid WHERE c.relname <> ALL (g.guarded)""",
+    "a policy is for everybody": "SELECT polname FROM pg_policy WHERE 0 = ANY (polroles)",
+    "a function runs with its owner's rights and is not the keeper's": """
+        SELECT p.proname FROM g, pg_proc p WHERE p.pronamespace = 'public'::regnamespace AND p.prosecdef
+        AND NOT (p.proname = ANY (g.definers) AND pg_get_userbyid(p.proowner) = g.prefix || 'keeper'
+                 AND p.proconfig = ARRAY['search_path=public, pg_temp'])""",
+    "a keeper's function can be called": """
+        SELECT p.proname || ' by ' || r FROM g, unnest(g.roles) r, pg_proc p
+        WHERE p.pronamespace = 'public'::regnamespace AND p.prosecdef AND r <> 'keeper'
+        AND has_function_privilege(g.prefix || r, p.oid, 'EXECUTE')""",
+    "a view does not ask with the reader's rights": """
+        SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'v'
+        AND NOT coalesce('security_invoker=true' = ANY (reloptions), false)""",
+    "a role may log in, inherit or pass by": """
+        SELECT rolname FROM g, unnest(g.roles) r JOIN pg_roles ON true WHERE rolname = g.prefix || r
+        AND (rolcanlogin OR rolinherit OR rolbypassrls OR rolsuper OR rolcreaterole OR rolcreatedb)""",
+    "a role is a member of another": """
+        SELECT pg_get_userbyid(m.member) FROM g, unnest(g.roles) r, pg_auth_members m WHERE pg_get_userbyid(m.member) = g.prefix || r""",
+    "everybody, or a role, may make things in the schema": """
+        SELECT r FROM g, unnest(g.roles) r WHERE r <> 'keeper' AND has_schema_privilege(g.prefix || r, 'public', 'CREATE')
+        UNION ALL SELECT 'PUBLIC' FROM pg_namespace n, aclexplode(n.nspacl) a WHERE n.nspname = 'public' AND a.grantee = 0""",
+}
+
+
+async def unpropped(owner: Any) -> list[str]:
+    """What is wrong with the props of the walls."""
+    prefix = role_prefix(await owner.fetchval("SELECT current_database()")) + "_"
+    wrong = []
+    for sentence, sql in PROPS.items():
+        rows = await owner.fetch(_GIVEN + sql, list(GUARDED), list(DEFINERS), prefix, list(ROLES))
+        wrong += [f"{sentence}: {row[0]}" for row in rows]
+    return wrong
