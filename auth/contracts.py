@@ -38,6 +38,7 @@ _PARTIES = ALL - {Role.PUBLIC}
 _HISTORY = frozenset({Role.COORDINATOR, Role.NATIONAL})
 _CONTACTS = frozenset({Role.SCHOOL, Role.SERVICE_POINT, Role.MUNICIPALITY, Role.COORDINATOR, Role.NATIONAL})
 _NATIONAL = frozenset({Role.NATIONAL})
+_SCHOOL = frozenset({Role.SCHOOL})
 
 # Object types, interfaces and unions; Connection, Edge and PageInfo follow their node.
 VISIBLE: Mapping[str, frozenset[Role]] = {
@@ -86,8 +87,10 @@ EXCEPT: Mapping[str, frozenset[Role]] = {
     "CoordinatorPost.mandate": _PARTNERS,
     "CoordinatorPost.schoolsRepresented": _PARTNERS,
     "CoordinatorPost.history": _HISTORY,
-    "Student.reference": frozenset({Role.SCHOOL}),
-    "StudentOrderField.REFERENCE": frozenset({Role.SCHOOL}),
+    "Student.reference": _SCHOOL,
+    "StudentOrderField.REFERENCE": _SCHOOL,
+    "Opportunity.distance": _SCHOOL,
+    "OpportunityOrderField.DISTANCE": _SCHOOL,
     "Placement.leadsTo": _STUDENTS,
     "Credential.title": _STUDENTS,
     "Credential.issuedOn": _STUDENTS,

@@ -20,7 +20,7 @@ from urllib.parse import unquote, urlsplit
 import asyncpg
 
 from registry.connections import Connections
-from registry.migrate import role_prefix
+from registry.migrate import LOGINS, role_prefix
 from schema.errors import Internal, SetUp, SpilError, TooSlow, Unavailable
 
 CONNECT = 2.0  # seconds to get a connection, new or from the pool
@@ -179,22 +179,28 @@ class _our_errors:  # noqa: N801  # reads as a statement
             raise Internal from error
 
 
+_TOO_POWERFUL = """
+SELECT EXISTS (SELECT FROM pg_roles r WHERE pg_has_role(session_user, r.oid, 'MEMBER') AND (
+    r.rolsuper OR r.rolbypassrls OR EXISTS (SELECT FROM pg_class c WHERE c.relowner = r.oid)
+    OR (r.rolname <> session_user AND r.rolname <> ALL ($1::text[]))))
+"""
+
+
 async def refuse_powerful_logins(settings: Any) -> None:
-    """Raises SetUp when a serving login owns tables, or is a superuser, or passes by row-level security."""
-    for name in ("gateway_url", "directory_url", "worker_url"):
+    """Raises SetUp when a serving login could do more than its roles: by itself, or as one that it may become."""
+    for login, roles in LOGINS.items():
+        name = f"SPIL_{login.upper()}_URL"
         try:
-            connection = await asyncpg.connect(getattr(settings, name), timeout=CONNECT)
+            connection = await asyncpg.connect(getattr(settings, f"{login}_url"), timeout=CONNECT)
         except _AWAY:
-            raise SetUp(f"SPIL_{name.upper()}: the database cannot be reached with it.") from None
+            raise SetUp(f"{name}: the database cannot be reached with it.") from None
         try:
-            powerful = await connection.fetchval(
-                "SELECT r.rolsuper OR r.rolbypassrls OR EXISTS (SELECT FROM pg_class c WHERE c.relowner = r.oid)"
-                " FROM pg_roles r WHERE r.rolname = current_user"
-            )
+            prefix = role_prefix(await connection.fetchval("SELECT current_database()"))
+            powerful = await connection.fetchval(_TOO_POWERFUL, [f"{prefix}_{role}" for role in roles])
         finally:
             await connection.close()
         if powerful:
             raise SetUp(
-                f"SPIL_{name.upper()}: this login owns tables, or has SUPERUSER or BYPASSRLS."
+                f"{name}: this login owns tables, has SUPERUSER or BYPASSRLS, or is a member of other roles than its own."
                 " `spil migrate` prints how to make others."
             )

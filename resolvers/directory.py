@@ -51,9 +51,18 @@ MUNICIPALITY_FILTERS = {
 }
 SERVICE_POINT_ORDERS: Mapping[str, tuple[OrderKey, ...]] = {"CODE": (("{code}", "text"),)}
 SERVICE_POINT_FILTERS = {"region": Filter("{region} = {value}"), "kind": Filter("{kind} = {value}")}
+# Kilometres between the points of two municipalities: at 52 degrees north one of longitude is 68 km, one of latitude 111.
+# The school's own point does not depend on the row: Postgres reads it once for the whole list.
+_OWN = "(SELECT m.{axis} FROM school s JOIN municipality m ON m.code = s.municipality WHERE s.brin = {{viewer.key}})"
+_THERE = "(SELECT m.{axis} FROM municipality m WHERE m.code = {{municipality}})"
+DISTANCE = (
+    f"round(sqrt(power(({_THERE.format(axis='lon')} - {_OWN.format(axis='lon')}) * 68, 2)"
+    f" + power(({_THERE.format(axis='lat')} - {_OWN.format(axis='lat')}) * 111, 2)))::int"
+)
 OPPORTUNITY_ORDERS: Mapping[str, tuple[OrderKey, ...]] = {
     "ID": (("{id}", "uuid"),),
     "CLOSES_ON": (("coalesce({closes_on}, 'infinity'::date)", "date"), ("{id}", "uuid")),
+    "DISTANCE": ((f"coalesce({DISTANCE}, 0)", "int"), ("{id}", "uuid")),
 }
 OPPORTUNITY_FILTERS = {
     "region": Filter("{region} = {value}"),
@@ -323,6 +332,7 @@ OPPORTUNITY = Rows(
         "municipality": One("Municipality", "{code} = {parent.municipality}"),
         "region": One("Region", "{code} = {parent.region}"),
         "servicePoint": One("ServicePoint", "{code} = split_part({parent.service_point}, ':', 2)"),
+        "distance": Expression(DISTANCE, NUMBER),
         "sector": Column("sector", CODE),
         "hoursMin": Column("hours_min", NUMBER),
         "hoursMax": Column("hours_max", NUMBER),

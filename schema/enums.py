@@ -216,6 +216,7 @@ class SchoolOrderField(Enum):
 class OpportunityOrderField(Enum):
     ID = "ID"
     CLOSES_ON = "CLOSES_ON"
+    DISTANCE = strawberry.enum_value("DISTANCE", description="from the own school")
 
 
 @strawberry.enum

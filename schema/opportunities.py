@@ -46,6 +46,7 @@ class Opportunity(Node):
     municipality: Municipality
     region: Region
     service_point: Optional[ServicePoint]
+    distance: int | None = strawberry.field(description="Kilometres from the own school, as the crow flies.")
     sector: Sector | None
     hours_min: int | None
     hours_max: int | None

@@ -41,7 +41,7 @@ class Loaders:
         self.contact = self._one(
             "SELECT id, name, desk, phone, mail, verified FROM contact_point WHERE id = ANY($1)", "id", _contact
         )
-        self.employer = self._one("SELECT kvk, name FROM employer WHERE kvk = ANY($1)", "kvk", Employer)
+        self.municipality = self._one("SELECT code, name FROM municipality WHERE code = ANY($1)", "code", Municipality)
         self.placements: DataLoader[Any, list[Placement]] = DataLoader(load_fn=self._placements)
 
     def _one(self, sql: str, key: str, make: Callable[..., Any]) -> DataLoader[Any, Any]:
@@ -52,8 +52,9 @@ class Loaders:
         return DataLoader(load_fn=load)
 
     async def _placements(self, students: Sequence[Any]) -> list[list["Placement"]]:
-        sql = """SELECT student, kind, state, from_on, to_on, hours, employer FROM placement
-                 WHERE student = ANY($1) ORDER BY student, n"""
+        sql = """SELECT p.student, p.kind, p.state, p.from_on, p.to_on, p.hours, e.name AS employer
+                 FROM placement p JOIN employer e ON e.kvk = p.employer
+                 WHERE p.student = ANY($1) ORDER BY p.student, p.n"""
         found = defaultdict(list)
         for row in await self.db.fetch(sql, students):
             found[row["student"]].append(_placement(row))
@@ -101,7 +102,6 @@ class Municipality:
 
 @strawberry.type
 class Employer:
-    kvk: str
     name: str
 
 
@@ -132,11 +132,7 @@ class Placement:
     from_: Date = strawberry.field(name="from")
     to: Date | None
     hours: int | None
-    employer_key: strawberry.Private[str]
-
-    @strawberry.field
-    async def employer(self, info: Info) -> Employer:
-        return await info.context.employer.load(self.employer_key)
+    employer: Employer
 
 
 @strawberry.type
@@ -149,8 +145,12 @@ class Student:
     id: strawberry.ID
     destination_aim: DestinationAim | None
     leaves_on: Date | None
-    municipality: Municipality | None
     student_key: strawberry.Private[Any]
+    municipality_key: strawberry.Private[str | None]
+
+    @strawberry.field
+    async def municipality(self, info: Info) -> Municipality | None:
+        return await info.context.municipality.load(self.municipality_key) if self.municipality_key else None
 
     @strawberry.field
     async def placements(self, info: Info, first: int) -> PlacementConnection:
@@ -176,9 +176,8 @@ class School:
 
     @strawberry.field
     async def students(self, info: Info, first: int) -> StudentConnection:
-        sql = """SELECT v.alias, v.student, v.municipality, m.name, f.destination_aim, f.leaves_on
+        sql = """SELECT v.alias, v.student, v.municipality, f.destination_aim, f.leaves_on
                  FROM sight v JOIN student_profile f ON f.student = v.student
-                 LEFT JOIN municipality m ON m.code = v.municipality
                  WHERE v.seer = $1 AND v.school = $2 AND v.until_candidate > now() ORDER BY v.alias LIMIT $3"""
         rows = await info.context.db.fetch(sql, f"school:{self.brin}#guidance", self.brin, first)
         return StudentConnection(nodes=[_student(row) for row in rows])
@@ -221,8 +220,8 @@ def _student(row: asyncpg.Record) -> Student:
         id=strawberry.ID(f"Student:{row['alias']}"),
         destination_aim=DestinationAim(row["destination_aim"]),
         leaves_on=row["leaves_on"],
-        municipality=Municipality(code=row["municipality"], name=row["name"]) if row["municipality"] else None,
         student_key=row["student"],
+        municipality_key=row["municipality"],
     )
 
 
@@ -233,7 +232,7 @@ def _placement(row: asyncpg.Record) -> Placement:
         from_=row["from_on"],
         to=row["to_on"],
         hours=row["hours"],
-        employer_key=row["employer"],
+        employer=Employer(name=row["employer"]),
     )
 
 

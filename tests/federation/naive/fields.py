@@ -223,6 +223,7 @@ FIELDS: dict[str, Give] = {
     "Employer.opportunities": lambda eyes, row, a: t.opportunities(
         eyes, "Employer.opportunities", seen(eyes, eyes.world.all("opportunity", "employer", row["kvk"])), a
     ),
+    "Opportunity.distance": lambda eyes, row, a: t.kilometres(eyes, row),
     "Opportunity.employer": one("Employer", "employer", "kvk", "employer"),
     "Opportunity.municipality": one("Municipality", "municipality", "code", "municipality"),
     "Opportunity.region": one("Region", "region", "code", "region"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
@@ -82,8 +83,24 @@ def opportunities(eyes: Eyes, place: str, rows: list[Row], a: dict[str, Any]) ->
         and within(o["open_to_pro_vso"], f.get("openToProVso"))
         and not_before(o["closes_on"] or LATEST, f.get("closesFrom"))
     ]
-    orders: dict[str, Keys] = {"ID": by("id"), "CLOSES_ON": lambda o: (o.row["closes_on"] or LATEST, o.row["id"])}
+    orders: dict[str, Keys] = {
+        "ID": by("id"),
+        "CLOSES_ON": lambda o: (o.row["closes_on"] or LATEST, o.row["id"]),
+        "DISTANCE": lambda o: (kilometres(eyes, o.row) or 0, o.row["id"]),
+    }
     return page(eyes, place, things("Opportunity", kept), orders, a)
+
+
+def kilometres(eyes: Eyes, opportunity: Row) -> int | None:
+    """From the own school's municipality to the opportunity's, as the crow flies; None for who is no school."""
+    school = eyes.world.one("school", "brin", eyes.key)
+    if school is None:
+        return None
+    here = eyes.world.one("municipality", "code", school["municipality"])
+    there = eyes.world.one("municipality", "code", opportunity["municipality"])
+    assert here is not None
+    assert there is not None
+    return round(math.hypot((there["lon"] - here["lon"]) * 68, (there["lat"] - here["lat"]) * 111))
 
 
 def profile_of(eyes: Eyes, student: str) -> Row:
