@@ -32,6 +32,9 @@ def _of_case(case_type: str) -> str:
     )
 
 
+# A link holds the key by which a partner knows somebody: it goes to that partner alone, and only where a tier is open.
+_OF_A_CASE = "split_part({source}, ':', 1) IN ('municipality', 'service')"
+_OWN_CASE = "{viewer.seer} IN ({from_seer}, {to_seer}) AND {person.until_identified} > now()"
 _OWN_REGIONS = "ARRAY (SELECT p.region FROM party_region p WHERE p.party = {viewer.party})"
 _AND_NEIGHBOURS = (
     "ARRAY (SELECT p.region FROM party_region p WHERE p.party = {viewer.party} UNION ALL"
@@ -47,6 +50,24 @@ _SEERS = {
     "credential": _of_case("CREDENTIAL"),
 }
 
+# The systems of a party, and their readings. A coordinator's region is the one that its key names.
+_REGION_OF = (
+    "CASE split_part({party}, ':', 1)"
+    " WHEN 'school' THEN (SELECT p.region FROM school p WHERE p.brin = split_part({party}, ':', 2))"
+    " WHEN 'municipality' THEN (SELECT p.region FROM municipality p WHERE p.code = split_part({party}, ':', 2))"
+    " WHEN 'servicepoint' THEN (SELECT p.region FROM service_point p WHERE p.code = split_part({party}, ':', 2)) END"
+)
+
+
+def _sources(which: str) -> dict[str, str]:
+    """A source by a predicate over its party, and its readings by the same."""
+    of_run = which.replace("{party}", "o.party")
+    return {"source": which, "source_run": f"(SELECT {of_run} FROM source o WHERE o.key = {{source}})"}
+
+
+_OWN_SOURCES = _sources("{party} = {viewer.party}")
+_SOURCES_OF_REGION = _sources(f"{_REGION_OF} = {{viewer.key}}")
+
 PREDICATES: Mapping[Role, Mapping[str, str]] = {
     Role.PUBLIC: {
         "contact_point": "NOT {partner_only}",
@@ -54,32 +75,46 @@ PREDICATES: Mapping[Role, Mapping[str, str]] = {
     },
     Role.SCHOOL: {
         **_SEERS,
+        **_OWN_SOURCES,
+        "handover": "{from_seer} = {viewer.seer} AND {person.until_identified} > now()",
+        "access_grant": "{person.until_identified} > now()"
+        " AND {person.seer} = 'school:' || {person.school} || '#guidance'",
         "lead": _OF_CANDIDATE,
-        "link": "{source} = {viewer.party} AND {person.until_candidate} > now()",
+        "support_request": _OWN_CASE,
+        "link": "(({source} = {viewer.party} AND {person.until_candidate} > now())"
+        f" OR ({_OF_A_CASE} AND {{person.until_identified}} > now()))",
         "opportunity": f"({{public}} OR {{region}} = ANY ({_AND_NEIGHBOURS}))",
     },
     Role.SERVICE_POINT: {
         **_SEERS,
+        **_OWN_SOURCES,
         "placement": _of_case("PLACEMENT")
         + " AND (SELECT o.service_point = {viewer.party} FROM opportunity o WHERE o.id = {opportunity})",
         "opportunity": f"({{public}} OR {{service_point}} = {{viewer.party}} OR {{region}} = ANY ({_OWN_REGIONS}))",
     },
     Role.MUNICIPALITY: {
         **_SEERS,
+        **_OWN_SOURCES,
         "lead": _OF_CANDIDATE,
+        "support_request": _OWN_CASE,
+        "link": "({source} = {viewer.party} OR split_part({source}, ':', 1) = 'school')"
+        " AND {person.until_identified} > now()",
         "opportunity": f"({{public}} OR {{region}} = ANY ({_OWN_REGIONS}))",
     },
     Role.EMPLOYER: {
         **_SEERS,
         "placement": _of_case("PLACEMENT") + " AND {employer} = {viewer.key}",
+        "link": f"(split_part({{source}}, ':', 1) = 'school' OR {_OF_A_CASE}) AND {{person.until_given_name}} > now()",
         "contact_point": "NOT {partner_only}",
         "opportunity": "({public} OR {employer} = {viewer.key})",
     },
     Role.COORDINATOR: {
+        **_SOURCES_OF_REGION,
         "opportunity": f"({{public}} OR {{region}} = ANY ({_OWN_REGIONS}))",
         "coordinator_post_history": "'coordinator:' || {region} = {viewer.party}",
     },
     Role.NATIONAL: {
+        **_sources("{viewer.function} <> 'reader'"),
         "contact_point": "(NOT {partner_only} OR {viewer.function} <> 'reader')",
         "coordinator_post_history": "{viewer.function} <> 'reader'",
         "opportunity": "{public}",

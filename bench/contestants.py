@@ -22,7 +22,7 @@ from spil.demo import ISSUER_PATH
 
 TICKS = os.sysconf("SC_CLK_TCK")
 PATIENCE = 20.0
-# What the bench raises, and prints: nobody's page has a thousand nodes, and no client sends thousands of requests a second.
+# What the bench raises, and prints: outside it no page has a thousand nodes, no client sends thousands of requests.
 RAISED = {
     "SPIL_RATE": "1000000",
     "SPIL_BURST": "1000000",

@@ -1,4 +1,4 @@
-"""The databases of the bench: one per scale, on an embedded Postgres of the bench's own with real settings, kept between runs.
+"""The databases of the bench: one per scale, on an embedded Postgres of its own with real settings, kept between runs.
 
 A database is complete or made anew: it carries a mark (migrations, scale) that is set last.
 """
@@ -6,6 +6,7 @@ A database is complete or made anew: it carries a mark (migrations, scale) that 
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ import asyncpg
 
 from registry import reference
 from registry.demo import mark_of, set_mark
-from registry.embedded import OWNER, Embedded
+from registry.embedded import OWNER, Embedded, discard
 from registry.embedded_home import home_folder
 from registry.migrate import LOGINS, Logins, make_logins, migrate, migrations
 from registry.seed import seed
@@ -32,13 +33,16 @@ class Database:
 
 
 @contextmanager
-def postgres(tell: Tell, name: str = "bench") -> Iterator[Embedded]:
-    """The bench's own server, with the demo's settings: fsync on, synchronous commits."""
-    server = Embedded.start(home_folder(name), tell)
+def postgres(tell: Tell, *, keep: bool) -> Iterator[Embedded]:
+    """The bench's own server, with the demo's settings: fsync on, synchronous commits. `keep` it for the next run."""
+    folder = home_folder("bench" if keep else f"bench-{os.getpid()}")
+    server = Embedded.start(folder, tell)
     try:
         yield server
     finally:
         server.stop()
+        if not keep:
+            discard(folder)
 
 
 async def database(server: Embedded, scale: float, tell: Tell) -> Database:

@@ -1,4 +1,4 @@
-"""What is asked, by whom and with which values: the two documents of the bars, and two wider ones for the shape of the curve."""
+"""What is asked, by whom and with which values: the two documents of the bars, and wider ones for the curve."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Question:
 
 
 async def questions(owner: str) -> list[Question]:
-    """The questions with values from this database, the same in every run: postcodes and schools spread over the country."""
+    """The two questions, with 40 postcodes and 40 schools of this database: the same in every run."""
     connection = await asyncpg.connect(owner)
     try:
         return [
@@ -96,9 +96,7 @@ async def wide_questions(owner: str) -> list[Question]:
 
 
 async def _lookups(connection: asyncpg.Connection) -> tuple[Asked, ...]:
-    rows = await connection.fetch(
-        "SELECT digits FROM postcode ORDER BY md5(digits) LIMIT 40"
-    )
+    rows = await connection.fetch("SELECT digits FROM postcode ORDER BY md5(digits) LIMIT 40")
     return tuple(Asked({"p": row["digits"]}) for row in rows)
 
 

@@ -1,4 +1,4 @@
-"""One round of load: `wrk` with eight connections that cycle through the same requests, and what it cost the servers."""
+"""One round of load: `wrk` with connections that cycle through the same requests, and what it cost the servers."""
 
 from __future__ import annotations
 
@@ -60,7 +60,9 @@ class Tokens:
         return known
 
     async def _post(self, url: str, form: Mapping[str, str]) -> bytes:
-        return await post_form(url, form, deadline=5, cap=10_000, allow_private=frozenset({f"127.0.0.1:{self._hub.port}"}))
+        return await post_form(
+            url, form, deadline=5, cap=10_000, allow_private=frozenset({f"127.0.0.1:{self._hub.port}"})
+        )
 
 
 async def written(question: Question, tokens: Tokens, folder: Path) -> Path:
@@ -73,9 +75,21 @@ async def written(question: Question, tokens: Tokens, folder: Path) -> Path:
     return path
 
 
-def drive(contestant: Contestant, requests: Path, seconds: int, postmaster: int, connections: int = CONNECTIONS) -> Round:
+def drive(
+    contestant: Contestant, requests: Path, seconds: int, postmaster: int, connections: int = CONNECTIONS
+) -> Round:
     """One round. Raises SetUp when a request failed: such a round measures nothing."""
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s", "-s", str(SCRIPT), contestant.base]
+    command = [
+        "wrk",
+        "-t1",
+        f"-c{connections}",
+        f"-d{seconds}s",
+        "--timeout",
+        "30s",
+        "-s",
+        str(SCRIPT),
+        contestant.base,
+    ]
     clock = Clock(contestant.process.pid, postmaster)
     done = subprocess.run([*command, "--", str(requests)], check=True, capture_output=True, text=True)
     server, postgres = clock.used()

@@ -56,6 +56,10 @@ class Arguments:
 
         return value
 
+    def beside(self, name: str, read: Read) -> Arguments:
+        """The same with one more, which is no argument of the field."""
+        return Arguments({**self._reads, name: read})
+
     def given(self, variables: Variables, *path: str) -> bool:
         """Whether there is a value other than null at the path: a structural question, part of a plan's key."""
         return self.read(*path)(variables) is not None

@@ -48,8 +48,18 @@ class Mark:
 
     kind: str  # 'cursor' | 'live'
     label: str  # of a cursor: list and order, which it is sealed to; of a live mark: the layer
-    project: Any = None  # of a live mark: (response key, field) pairs, or None for a scalar
+    shown: Any = None  # of a live mark: what is shown of its value (federation/live.py), or None for a scalar
     path: Path = ()
+
+
+@dataclass(frozen=True)
+class Drive:
+    """A source to be asked before the statement, and the name under which its references join the variables."""
+
+    key: str
+    finder: str
+    read: Read
+    path: Path
 
 
 @dataclass
@@ -66,6 +76,7 @@ class Build:
     binds: list[tuple[str, Bind]] = field(default_factory=list)
     tables: set[str] = field(default_factory=set)
     marks: list[Mark] = field(default_factory=list)
+    drives: list[Drive] = field(default_factory=list)
     keyed: list[Any] = field(default_factory=list)  # the Keys of every keyed field: their errors are per request
     cost: Cost = field(default_factory=Cost)
     has_subjects: bool = False

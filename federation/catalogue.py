@@ -22,6 +22,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from schema.errors import SpilError
+
 
 class Form(Enum):
     """How a value becomes JSON text."""
@@ -105,6 +107,17 @@ class Filter:
     convert: Callable[[Any], Any] = lambda value: value
 
 
+@dataclass(frozen=True)
+class Driver:
+    """A list whose rows a source names before the statement runs: `finder` is told the argument.
+
+    What it gives is `{arg.references:text[]}` in the page's link, at most 100.
+    """
+
+    finder: str
+    argument: str
+
+
 OrderKey = tuple[str, str]  # a template, and the type that a cursor's text is cast to
 
 
@@ -121,9 +134,20 @@ class Page:
     filters: Mapping[str, Filter] = field(default_factory=dict)
     through: str | None = None
     given: str | None = None  # says when it is a page and not null
+    driven: Driver | None = None  # null where the source could not be asked
+
+
+@dataclass(frozen=True)
+class NotTold:
+    """What stands for a value that could not be asked: why, of which source as this viewer may know it, and when."""
+
+    error: SpilError
+    source: str
+    at: str  # ISO 8601, UTC
 
 
 Ask = Callable[[Any, Sequence[str]], Awaitable[Mapping[str, Any]]]
+"""Who asks, and what is asked for by its keys: the values, a NotTold where there was no answer; absent is null."""
 
 
 @dataclass(frozen=True)
@@ -144,15 +168,21 @@ class Constant:
     name: str
 
 
-Entry = Column | Expression | One | Choice | Keyed | Many | Page | Live | Constant
+@dataclass(frozen=True)
+class Told:
+    """A field of a live type: it comes within its value, and no statement reads it."""
+
+
+Entry = Column | Expression | One | Choice | Keyed | Many | Page | Live | Constant | Told
 
 
 @dataclass(frozen=True)
 class Join:
-    """A to-one table beside the row, joined where a template names it."""
+    """A to-one table beside the row, joined where a template names it. `first`: which of several, as ORDER BY."""
 
     table: str
     on: str
+    first: str | None = None
 
 
 @dataclass(frozen=True)
@@ -178,9 +208,13 @@ class Rows:
     lookup: Lookup | None = None
 
 
+Finder = Callable[[Any, str], Awaitable[Sequence[str] | NotTold]]
+
+
 @dataclass(frozen=True)
 class Catalogue:
-    """All types by name, and the layers that live fields ask."""
+    """All types by name, the layers that live fields ask, and the finders that drive lists."""
 
     types: Mapping[str, Rows]
     layers: Mapping[str, Ask] = field(default_factory=dict)
+    finders: Mapping[str, Finder] = field(default_factory=dict)

@@ -12,9 +12,10 @@ from graphql import FieldNode, GraphQLObjectType, SelectionSetNode
 
 from federation.arguments import Arguments, arguments_of
 from federation.build import Mark
-from federation.catalogue import Choice, Column, Constant, Entry, Expression, Form, Keyed, Live, Many, One, Page
+from federation.catalogue import Choice, Column, Constant, Entry, Expression, Form, Keyed, Live, Many, One, Page, Told
 from federation.introspection import INTROSPECTION, compile_introspection
 from federation.keyed import compile_keyed
+from federation.live import shown
 from federation.pages import compile_page
 from federation.rows import NO_SUBJECT, Row, as_json
 from federation.selection import below, collect
@@ -70,6 +71,8 @@ def compile_entry(  # noqa: PLR0911  # one case per kind of entry
             return compile_keyed(row, entry, nodes, arguments, compile_object)
         case Live():
             return _live(row, entry, nodes)
+        case Told():
+            raise AssertionError(f"{place} is reached by a statement, and is no row's")
 
 
 def _one(row: Row, entry: One, nodes: list[FieldNode], arguments: Arguments) -> str:
@@ -128,10 +131,7 @@ def _many(row: Row, entry: Many, nodes: list[FieldNode]) -> str:
 
 def _live(row: Row, entry: Live, nodes: list[FieldNode]) -> str:
     build = row.build
-    sets = below(nodes)
-    project = None
-    if sets:
-        project = tuple((key, found[0].name.value) for key, found in collect(build, sets, entry.type).items())
-    nonce, number = build.mark(Mark("live", entry.layer, project, build.path))
+    mark = Mark("live", entry.layer, shown(build, below(nodes), entry.type), build.path)
+    nonce, number = build.mark(mark)
     key = f"{nonce} || '{number}:' || ({row.outside(entry.key)})::text || {nonce}"
     return f"CASE WHEN {row.outside(entry.open)} THEN coalesce({key}, 'null') ELSE 'null' END"

@@ -3,28 +3,39 @@
 Laws
 1. What is said of a bad document names places in it (line, column) and names of the contract, never a value.
 2. Rules run in order of price: tokens, then size, then graphql-core's validation.
+3. No somebody's name is remembered: a document in which one is written out is refused, and forgotten.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 from graphql import (
     DocumentNode,
+    FieldNode,
     FragmentDefinitionNode,
     GraphQLError,
     GraphQLSchema,
     GraphQLSyntaxError,
     OperationDefinitionNode,
     OperationType,
+    VariableDefinitionNode,
+    VariableNode,
+    Visitor,
     parse,
     validate,
+    visit,
 )
 
 from federation.limits import Limits, check
 from schema.errors import BadDocument, InvalidDocument, SpilError, TooManyTokens
+
+NAMES: Final = {"findStudents": "name"}  # field -> its argument that is somebody's name
+BY_VARIABLE: Final = "Somebody's name is given as a variable, without a default: documents are kept, variables are not."
 
 
 @dataclass(frozen=True)
@@ -34,6 +45,7 @@ class Problem:
     error: SpilError
     locations: tuple[tuple[int, int], ...] = ()
     path: tuple[str | int, ...] = ()
+    details: Mapping[str, str] = field(default_factory=dict)  # beside the code: of a source, which and when
 
 
 class Problems(Exception):
@@ -42,6 +54,10 @@ class Problems(Exception):
     def __init__(self, *problems: Problem) -> None:
         super().__init__(", ".join(p.error.code for p in problems))
         self.problems = problems
+
+
+class NotKept(Problems):
+    """Refused, and not remembered: the text may hold a name."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +95,7 @@ def read_document(contract: str, schema: GraphQLSchema, text: str, name: str | N
         raise Problems(Problem(error)) from None
     except RecursionError:
         raise Problems(Problem(BadDocument())) from None
+    _keep_no_names(ast)
     errors = validate(schema, ast, max_errors=20, hide_suggestions=True)
     if errors:
         raise Problems(*(Problem(InvalidDocument(_words(e)), _locations(e)) for e in errors))
@@ -113,6 +130,33 @@ def _choose(ast: DocumentNode, name: str | None) -> OperationDefinitionNode:
         words = "has several operations: give `operationName`" if operations else "has no operation"
         raise Problems(Problem(BadDocument(f"The document {words}.")))
     return operations[0]
+
+
+def _keep_no_names(ast: DocumentNode) -> None:
+    """A person's name comes as a variable: documents are remembered, variables are not. Raises NotKept."""
+    visitor = _Names()
+    visit(ast, visitor)
+    if any(name is None or name in visitor.defaults for name in visitor.given):
+        raise NotKept(Problem(InvalidDocument(BY_VARIABLE)))
+
+
+class _Names(Visitor):
+    """By which variables arguments that are names are given, None where one is written out; and variables' defaults."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.given: list[str | None] = []
+        self.defaults: set[str] = set()
+
+    def enter_variable_definition(self, node: VariableDefinitionNode, *_: Any) -> None:
+        if node.default_value is not None:
+            self.defaults.add(node.variable.name.value)
+
+    def enter_field(self, node: FieldNode, *_: Any) -> None:
+        for argument in node.arguments or ():
+            if NAMES.get(node.name.value) == argument.name.value:
+                value = argument.value
+                self.given.append(value.name.value if isinstance(value, VariableNode) else None)
 
 
 def _locations(error: GraphQLError) -> tuple[tuple[int, int], ...]:
@@ -169,6 +213,8 @@ class Documents:
         found: Document | tuple[Problem, ...]
         try:
             found = read_document(key[0], schema, key[1], key[2], self._limits)
+        except NotKept as problems:
+            return problems.problems
         except Problems as problems:
             found = problems.problems
         self._known[key] = found

@@ -35,7 +35,7 @@ from federation.plan import (
     probes_of,
     root_fields,
 )
-from federation.result import LiveError, fill_marks, seal_marks
+from federation.result import drive, fill_marks, seal_marks
 from schema.errors import AnswerTooLarge, Forbidden, SpilError
 
 
@@ -226,6 +226,8 @@ class Engine:
 
     async def _query(self, viewer: Viewer, plan: Plan, variables: Variables, request_id: str, answer: Answer) -> None:
         plan.weigh(variables)
+        if plan.drives:
+            variables = await drive(plan.drives, self._catalogue.finders, viewer, variables, answer.problems)
         request = self.request(viewer, plan, variables)
         answer.problems += [Problem(e.error, path=e.path) for e in plan.key_errors(variables)]
         answer.data = await self.run(viewer, plan, request, request_id, answer)
@@ -265,7 +267,7 @@ class Engine:
         if not plan.layers:
             return seal_marks(data, nonce, plan.marks, request.seal)
         data, errors = await fill_marks(data, nonce, plan.marks, request.seal, self._catalogue.layers, viewer)
-        answer.problems += [Problem(error, path=path) for error, path, _ in errors]
+        answer.problems += errors
         return data
 
 
@@ -285,10 +287,10 @@ def _error(problem: Problem, request_id: str, committed: bool) -> dict[str, Any]
         found["locations"] = [{"line": line, "column": column} for line, column in problem.locations]
     if problem.path:
         found["path"] = list(problem.path)
-    found["extensions"] = {"code": problem.error.code, "requestId": request_id}
+    found["extensions"] = {"code": problem.error.code, "requestId": request_id, **problem.details}
     if committed:
         found["extensions"]["committed"] = True
     return found
 
 
-__all__ = ["Answer", "Contract", "Engine", "LiveError", "ReadOf", "Store", "encode"]
+__all__ = ["Answer", "Contract", "Engine", "ReadOf", "Store", "encode"]

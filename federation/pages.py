@@ -19,8 +19,8 @@ from typing import Any
 from graphql import FieldNode, SelectionSetNode
 
 from federation.arguments import Arguments
-from federation.build import ArgumentError, Build, Mark, Request
-from federation.catalogue import Page
+from federation.build import ArgumentError, Build, Drive, Mark, Request
+from federation.catalogue import Driver, Page
 from federation.rows import NO_SUBJECT, Row
 from federation.selection import below, collect
 from schema.errors import BadInput, PageTooLarge
@@ -133,6 +133,8 @@ def compile_page(
     row: Row, entry: Page, nodes: list[FieldNode], arguments: Arguments, place: str, compile_object: Compile
 ) -> str:
     """The JSON text of the connection, as SQL over `row.outer`."""
+    if entry.driven:
+        arguments = _driven(row.build, entry.driven, arguments)
     page = _Page(row, entry, nodes, arguments, place)
     columns: list[str] = []
     with row.build.cost.page_of(page.count):
@@ -143,7 +145,9 @@ def compile_page(
     inner = page.driver(plan.numbered)
     listed = [f"{sql} AS n{n}" for n, sql in enumerate(columns)]
     listed += [f"{child.outer}.k{n}" for n in range(len(page.keys))] + ([f"{child.outer}.rn"] if plan.numbered else [])
-    shown = f"CASE WHEN {row.outside(entry.given)} THEN {name}.j ELSE 'null' END" if entry.given else f"{name}.j"
+    given = "{arg.references:text[]} IS NOT NULL" if entry.driven else entry.given
+    told = child.inside(given) if given and entry.driven else given and row.outside(given)
+    shown = f"CASE WHEN {told} THEN {name}.j ELSE 'null' END" if told else f"{name}.j"
     if not columns and not plan.needs_rows:
         row.laterals.append(f"CROSS JOIN LATERAL (SELECT {json} AS j) {name}")
         return shown
@@ -157,6 +161,13 @@ def compile_page(
         f"\nFROM (SELECT {', '.join(listed)} FROM {inner}{beside}) q) {name}"
     )
     return shown
+
+
+def _driven(build: Build, driver: Driver, arguments: Arguments) -> Arguments:
+    """The arguments and, beside them, what the source will have named by then."""
+    key = f"#references{len(build.drives)}"  # no variable of a document can have this name
+    build.drives.append(Drive(key, driver.finder, arguments.read(driver.argument), build.path))
+    return arguments.beside("references", lambda variables: variables.get(key))
 
 
 class _Parts:

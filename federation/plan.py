@@ -19,7 +19,7 @@ from graphql import (
 )
 
 from federation.arguments import Arguments, Variables, arguments_of, is_structural, shape
-from federation.build import ArgumentError, Bind, Build, Mark, Request
+from federation.build import ArgumentError, Bind, Build, Drive, Mark, Request
 from federation.catalogue import Catalogue, Rows
 from federation.compiler import compile_object
 from federation.document import Document, Problem, Problems
@@ -58,6 +58,7 @@ class Plan:
     has_subjects: bool
     in_directory: bool  # no party-scoped table: the directory pool, one implicit statement
     keyed: tuple[Keys, ...]
+    drives: tuple[Drive, ...]
     cost: Any
     limits: Limits
 
@@ -263,6 +264,7 @@ def _plan(document: Document, rules: Rules, build: Build, row: Row, json: str) -
         has_subjects=build.has_subjects,
         in_directory=build.tables <= rules.directory,
         keyed=tuple(build.keyed),
+        drives=tuple(build.drives),
         cost=build.cost,
         limits=build.limits,
     )

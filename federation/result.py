@@ -2,6 +2,8 @@
 
 The statement writes `<nonce><mark>:<payload><nonce>` where Python has something to put. The nonce is 128 random bits
 per request and a bind parameter, so no stored text can forge it.
+
+Law: what could not be asked is null at its field, and one error for each field and source; all else is intact.
 """
 
 from __future__ import annotations
@@ -13,12 +15,15 @@ from typing import Any
 import orjson
 from aiodataloader import DataLoader
 
-from federation.build import Mark
-from federation.catalogue import Ask
+from federation.arguments import Variables
+from federation.build import Drive, Mark, Path
+from federation.catalogue import Ask, Finder, NotTold
 from federation.cursors import Seal
+from federation.document import Problem
+from federation.live import cut_to
 from schema.errors import SourceDown, SpilError
 
-LiveError = tuple[SpilError, tuple[str, ...], str]
+MOST_FOUND = 100  # references that one search gives
 
 
 def seal_marks(text: bytes, nonce: bytes, marks: tuple[Mark, ...], seal: Seal) -> bytes:
@@ -33,8 +38,8 @@ def seal_marks(text: bytes, nonce: bytes, marks: tuple[Mark, ...], seal: Seal) -
 
 async def fill_marks(
     text: bytes, nonce: bytes, marks: tuple[Mark, ...], seal: Seal, layers: Mapping[str, Ask], viewer: Any
-) -> tuple[bytes, list[LiveError]]:
-    """Joins a text with live marks: each layer is asked once for all its keys; one that fails is null, and an error."""
+) -> tuple[bytes, list[Problem]]:
+    """Joins a text with live marks: each layer is asked once for all its keys."""
     parts = text.split(nonce)
     loaders = {label: _loader(layers[label], viewer) for label in {m.label for m in marks if m.kind == "live"}}
     waiting: dict[int, tuple[Mark, asyncio.Future[Any]]] = {}
@@ -46,13 +51,38 @@ async def fill_marks(
         else:
             waiting[n] = (mark, loaders[mark.label].load(payload.decode()))
     values = await asyncio.gather(*(future for _, future in waiting.values()), return_exceptions=True)
-    errors: dict[tuple[str, ...], LiveError] = {}
+    problems: dict[Any, Problem] = {}
     for (n, (mark, _)), value in zip(waiting.items(), values, strict=True):
-        if isinstance(value, BaseException):
-            error = value if isinstance(value, SpilError) else SourceDown()
-            errors[mark.path] = (error, mark.path, mark.label)
-        parts[n] = orjson.dumps(None if isinstance(value, BaseException) else _project(value, mark))
-    return b"".join(parts), list(errors.values())
+        if isinstance(value, BaseException | NotTold):
+            problem = _problem(value, mark.path)
+            problems.setdefault((mark.path, problem.error.code, problem.details.get("source")), problem)
+            parts[n] = b"null"
+        else:
+            parts[n] = orjson.dumps(cut_to(value, mark.shown))
+    return b"".join(parts), list(problems.values())
+
+
+async def drive(
+    drives: tuple[Drive, ...],
+    finders: Mapping[str, Finder],
+    viewer: Any,
+    variables: Variables,
+    problems: list[Problem],
+) -> Variables:
+    """Asks the sources that name a list's rows, before the statement; gives the variables with what they named."""
+    told = await asyncio.gather(*(finders[one.finder](viewer, one.read(variables)) for one in drives))
+    found: dict[str, Any] = {}
+    for one, references in zip(drives, told, strict=True):
+        if isinstance(references, NotTold):
+            problems.append(_problem(references, one.path))
+        found[one.key] = None if isinstance(references, NotTold) else list(references)[:MOST_FOUND]
+    return {**variables, **found}
+
+
+def _problem(value: BaseException | NotTold, path: Path) -> Problem:
+    if isinstance(value, NotTold):
+        return Problem(value.error, path=path, details={"source": value.source, "at": value.at})
+    return Problem(value if isinstance(value, SpilError) else SourceDown(), path=path)
 
 
 def _loader(ask: Ask, viewer: Any) -> DataLoader[str, Any]:
@@ -61,9 +91,3 @@ def _loader(ask: Ask, viewer: Any) -> DataLoader[str, Any]:
         return [found.get(key) for key in keys]
 
     return DataLoader(load)
-
-
-def _project(value: Any, mark: Mark) -> Any:
-    if value is None or mark.project is None:
-        return value
-    return {key: value.get(name) for key, name in mark.project}

@@ -201,7 +201,8 @@ class Row:
         if policy:
             conditions.append(self._fill(policy, resolve))
         listed = ", ".join(f"j.{column}" for column in columns) or "1"
-        return f"(SELECT {listed} FROM {join.table} j WHERE {' AND '.join(conditions)} OFFSET 0) {alias} ON true"
+        end = f"ORDER BY {self._fill(join.first, resolve)} LIMIT 1" if join.first else "OFFSET 0"
+        return f"(SELECT {listed} FROM {join.table} j WHERE {' AND '.join(conditions)} {end}) {alias} ON true"
 
     def beside(self) -> str:
         """Outer joins and laterals. They may name columns of the row, so this is rendered before the inner query is."""

@@ -3,7 +3,8 @@
 asyncpg's own pool wraps every call and makes a task for every release: as much work as a short statement.
 
 Laws
-1. A connection is in one pair of hands. One that comes back closed is dropped, one that closed while idle is passed over.
+1. A connection is in one pair of hands. One that comes back closed is dropped, one that closed
+   while idle is passed over.
 2. Who gets none within `patience` seconds, new or given back, has a TimeoutError.
 """
 

@@ -127,8 +127,10 @@ class Database:
 
 
 async def _undo(connection: Any) -> None:
-    """Rolls back, or ends the connection: also when the request is cancelled a second time, here. `now()` of a transaction
-    that stayed open would stand still for the next request, and rights that end with it."""
+    """Rolls back, or ends the connection, also when the request is cancelled a second time, here.
+
+    A transaction that stayed open would hold `now()` still for the next request, and with it the rights that end.
+    """
     undone = False
     try:
         async with asyncio.timeout(1):
@@ -201,6 +203,6 @@ async def refuse_powerful_logins(settings: Any) -> None:
             await connection.close()
         if powerful:
             raise SetUp(
-                f"{name}: this login owns tables, has SUPERUSER or BYPASSRLS, or is a member of other roles than its own."
+                f"{name}: this login owns tables, has SUPERUSER or BYPASSRLS, or is a member of other roles."
                 " `spil migrate` prints how to make others."
             )

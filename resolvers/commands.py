@@ -4,6 +4,8 @@ Laws
 1. A command, its history and its idempotency row are one transaction.
 2. A repeat under the same key gives the same reference and changes nothing; other content under it is KEY_REUSED.
 3. What is not yours and what is not there give the same NOT_FOUND.
+4. A refusal that is raised undoes everything; one that is given back is COUNTED: what it wrote is committed, and the
+   key stays free, so that a repeat is judged anew.
 """
 
 from __future__ import annotations
@@ -14,10 +16,11 @@ from typing import Any, Protocol
 
 from auth.viewer import Viewer
 from registry.commands import digest_of, earlier_reference, remember
-from resolvers import contact_commands, post_commands
+from resolvers import access, consent, contact_commands, handover, lead, post_commands, safety_net, support_request
+from schema.errors import Refused
 
 Input = Mapping[str, Any]
-Command = Callable[[Viewer, Any, Input], Awaitable[str]]
+Command = Callable[[Viewer, Any, Input], Awaitable[str | Refused]]
 
 COMMANDS: Mapping[str, Command] = {
     "setContactPoint": contact_commands.set_contact_point,
@@ -26,6 +29,18 @@ COMMANDS: Mapping[str, Command] = {
     "appointCoordinator": post_commands.appoint_coordinator,
     "endAppointment": post_commands.end_appointment,
     "updatePost": post_commands.update_post,
+    "recordConsent": consent.record_consent,
+    "withdrawConsent": consent.withdraw_consent,
+    "presentCandidate": access.present_candidate,
+    "introduce": access.introduce,
+    "renewAccess": access.renew_access,
+    "endAccess": access.end_access,
+    "requestSupport": support_request.request_support,
+    "answerSupportRequest": support_request.answer_support_request,
+    "setSafetyNet": safety_net.set_safety_net,
+    "transferLead": lead.transfer_lead,
+    "acceptLead": lead.accept_lead,
+    "declineLead": lead.decline_lead,
 }
 
 
@@ -38,8 +53,9 @@ class Transactions(Protocol):
 class Runner:
     """Runs commands by name, once per key."""
 
-    def __init__(self, store: Transactions) -> None:
+    def __init__(self, store: Transactions, codes: handover.Codes) -> None:
         self._store = store
+        self._commands: Mapping[str, Command] = {**COMMANDS, **handover.commands(codes)}
 
     async def __call__(self, viewer: Viewer, name: str, given: Input) -> str:
         """The reference that the payload is read by. Raises a Refused, or Unavailable."""
@@ -48,6 +64,8 @@ class Runner:
             earlier = await earlier_reference(connection, viewer.seer, key, digest)
             if earlier is not None:
                 return earlier
-            reference = await COMMANDS[name](viewer, connection, given)
-            await remember(connection, viewer.seer, key, name, digest, reference)
-            return reference
+            outcome = await self._commands[name](viewer, connection, given)
+            if isinstance(outcome, str):
+                await remember(connection, viewer.seer, key, name, digest, outcome)
+                return outcome
+        raise outcome

@@ -51,7 +51,7 @@ MUNICIPALITY_FILTERS = {
 }
 SERVICE_POINT_ORDERS: Mapping[str, tuple[OrderKey, ...]] = {"CODE": (("{code}", "text"),)}
 SERVICE_POINT_FILTERS = {"region": Filter("{region} = {value}"), "kind": Filter("{kind} = {value}")}
-# Kilometres between the points of two municipalities: at 52 degrees north one of longitude is 68 km, one of latitude 111.
+# Kilometres between the points of two municipalities; at 52 degrees north one of longitude is 68, one of latitude 111.
 # The school's own point does not depend on the row: Postgres reads it once for the whole list.
 _OWN = "(SELECT m.{axis} FROM school s JOIN municipality m ON m.code = s.municipality WHERE s.brin = {{viewer.key}})"
 _THERE = "(SELECT m.{axis} FROM municipality m WHERE m.code = {{municipality}})"

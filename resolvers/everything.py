@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from federation.catalogue import Ask, Catalogue, Constant, Keyed, Many, One, Page, Rows
-from resolvers import directory, people
+from federation.catalogue import Ask, Catalogue, Constant, Finder, Keyed, Many, One, Page, Rows
+from resolvers import access, directory, handover, people, sources, support_request
 from schema.scalars import Brin, KvK, MunicipalityCode, RegionCode
 
 QUERY = Rows(
@@ -27,9 +27,11 @@ QUERY = Rows(
         "schools": directory.schools(None),
         "servicePoints": Page("ServicePoint", None, directory.SERVICE_POINT_ORDERS, directory.SERVICE_POINT_FILTERS),
         "students": Page("Student", None, people.STUDENT_ORDERS, people.STUDENT_FILTERS),
+        "findStudents": people.FOUND,
         "candidates": Page("Candidate", None, people.CANDIDATE_ORDERS, people.CANDIDATE_FILTERS),
         "placements": Page("Placement", None, people.OF_MANY, people.PLACEMENT_FILTERS),
         "opportunities": directory.opportunities(None),
+        "sources": sources.SOURCES,
         "_entities": Keyed(many=True, entities=True),
         "_service": One("_Service", "true"),
     },
@@ -53,9 +55,15 @@ TYPES: Mapping[str, Rows] = {
     "ContactStep": directory.CONTACT_STEP,
     "Employer": directory.EMPLOYER,
     "Opportunity": directory.OPPORTUNITY,
+    "Source": sources.SOURCE,
+    "SourceRun": sources.SOURCE_RUN,
     "Student": people.STUDENT,
     "Candidate": people.CANDIDATE,
+    **people.LIVE,
     "Lead": people.LEAD,
+    "AccessGrant": access.GRANT,
+    "SupportRequest": support_request.SUPPORT_REQUEST,
+    "WarmHandover": handover.HANDOVER,
     "WorkProcess": people.WORK_PROCESS,
     "Placement": people.PLACEMENT,
     "Credential": people.CREDENTIAL,
@@ -64,12 +72,20 @@ TYPES: Mapping[str, Rows] = {
         {"contact": One("ContactPoint", "{id} = {parent.contact}")},
         tables=(),
     ),
+    "AccessPayload": Rows(
+        "(SELECT {arg.reference:uuid} AS alias)",
+        {
+            "student": One("Student", "{alias} = {parent.alias}"),
+            "candidate": One("Candidate", "{alias} = {parent.alias}"),
+        },
+        tables=(),
+    ),
     "PostPayload": Rows(
         "(SELECT {arg.reference} AS region)", {"post": One("CoordinatorPost", "{region} = {parent.region}")}, tables=()
     ),
 }
 
 
-def catalogue(layers: Mapping[str, Ask] | None = None) -> Catalogue:
-    """The catalogue, with the live layers that this process can ask."""
-    return Catalogue(TYPES, layers or {})
+def catalogue(layers: Mapping[str, Ask] | None = None, finders: Mapping[str, Finder] | None = None) -> Catalogue:
+    """The catalogue, with the live layers and the finders that this process can ask."""
+    return Catalogue(TYPES, layers or {}, finders or {})

@@ -8,7 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from federation.catalogue import Column, Expression, Filter, Form, Join, Lookup, Many, One, OrderKey, Page, Rows
+from federation.catalogue import (
+    Column,
+    Driver,
+    Expression,
+    Filter,
+    Form,
+    Join,
+    Live,
+    Lookup,
+    Many,
+    One,
+    OrderKey,
+    Page,
+    Rows,
+    Told,
+)
+from resolvers.access import GRANTS
+from resolvers.handover import HANDOVERS
+from resolvers.support_request import SUPPORT_REQUESTS
 
 CODE, NUMBER, JSON = Form.CODE, Form.NUMBER, Form.JSON
 SEEN = "{parent.until_candidate} > now()"
@@ -81,6 +99,13 @@ PLACEMENTS = Page("Placement", BELOW, OF_ONE, PLACEMENT_FILTERS, given=NOT_A_TRA
 CREDENTIALS = Page("Credential", BELOW, {"ID": (("{n}", "int"),)}, CREDENTIAL_FILTERS, given=NOT_A_TRACE)
 GIVEN = "{profile.student} IS NOT NULL"
 
+# What a partner knows somebody by, behind the partner's name: all that a live layer is told (resolvers/live.py).
+_OPEN = "{student} = {base.student} AND {until_at} = 'infinity' AND split_part({source}, ':', 1)"
+AT_SCHOOL = Join("link", f"{_OPEN} = 'school'", "{from_at} DESC, {source}")
+IN_A_CASE = Join("link", f"{_OPEN} IN ('municipality', 'service')", "{from_at} DESC, {source}")
+SCHOOL_KEY, CASE_KEY = "{at_school.source} || ' ' || {at_school.key}", "{in_a_case.source} || ' ' || {in_a_case.key}"
+IDENTIFIED, GIVEN_NAME = "{until_identified} > now()", "{until_given_name} > now()"
+
 STUDENT = Rows(
     "sight",
     {
@@ -100,18 +125,34 @@ STUDENT = Rows(
         "supportWanted": Expression("{profile.support_wanted}", JSON),
         "workProcesses": _work_processes("profile.work_processes", GIVEN),
         "lead": One("Lead", "{student} = {parent.student} AND {until_at} = 'infinity'"),
+        "access": GRANTS,
+        "supportRequests": SUPPORT_REQUESTS,
+        "handovers": HANDOVERS,
         "completeness": COMPLETENESS,
         "freshness": Expression("({profile.harvested_at} AT TIME ZONE 'Europe/Amsterdam')::date", CODE),
+        "identity": Live("identity", "StudentIdentity", SCHOOL_KEY, IDENTIFIED),
+        "support": Live("support", "MunicipalSupport", CASE_KEY, IDENTIFIED),
         "placements": PLACEMENTS,
         "credentials": CREDENTIALS,
     },
     joins={
         "profile": PROFILE,
+        "at_school": AT_SCHOOL,
+        "in_a_case": IN_A_CASE,
         "own": Join("link", "{student} = {base.student} AND {source} = {viewer.party} AND {until_at} = 'infinity'"),
     },
     person="student",
     is_person=True,
     lookup=Lookup("{alias} = {key.uuid}", "id", "uuid"),
+)
+
+# The own school names them by its own numbers; whom the party does not see stays out all the same.
+FOUND = Page(
+    "Student",
+    "{student} = ANY (ARRAY (SELECT l.student FROM link l WHERE l.source = {viewer.party} AND l.until_at = 'infinity'"
+    " AND l.key = ANY ({arg.references:text[]})))",
+    {"ID": STUDENT_ORDERS["ID"]},
+    driven=Driver("findStudents", "name"),
 )
 
 CANDIDATE = Rows(
@@ -139,14 +180,28 @@ CANDIDATE = Rows(
             CODE,
         ),
         "supportWanted": Expression("{profile.support_wanted}", JSON),
+        "givenName": Live("givenName", "String", SCHOOL_KEY, GIVEN_NAME),
+        "jobcoach": Live("jobcoach", "SupportContact", CASE_KEY, GIVEN_NAME),
         "placements": PLACEMENTS,
         "credentials": CREDENTIALS,
     },
-    joins={"profile": PROFILE},
+    joins={"profile": PROFILE, "at_school": AT_SCHOOL, "in_a_case": IN_A_CASE},
     person="student",
     is_person=True,
     lookup=Lookup("{alias} = {key.uuid}", "id", "uuid"),
 )
+
+LIVE: Mapping[str, Rows] = {
+    name: Rows(name, dict.fromkeys(fields, Told()), tables=())
+    for name, fields in {
+        "StudentIdentity": ("givenName", "familyName", "birthDate", "mail", "phone", "legalRepresentative"),
+        "MunicipalSupport": ("jobcoach", "werkconsulent", "plan", "inPlace"),
+        "SupportContact": ("name", "phone", "mail"),
+        "SupportPlan": ("from", "to"),
+        "SupportInPlace": ("kind", "from", "to"),
+    }.items()
+}
+"""Leaves: their values come whole from a source; no statement ever reads these rows."""
 
 LEAD = Rows(
     "lead",

@@ -158,6 +158,86 @@ class Disclosure(Enum):
     IDENTIFIED = "IDENTIFIED"
 
 
+@strawberry.enum(description="Why a party sees a young person: the closed list (*doel*).")
+class AccessPurpose(Enum):
+    ENROLMENT = "ENROLMENT"
+    CAREER_GUIDANCE = "CAREER_GUIDANCE"
+    STAGE_SEARCH = "STAGE_SEARCH"
+    WORK_SEARCH = "WORK_SEARCH"
+    INTRODUCTION = "INTRODUCTION"
+    STAGE = "STAGE"
+    EMPLOYMENT = "EMPLOYMENT"
+    INVOLVE_MUNICIPALITY = "INVOLVE_MUNICIPALITY"
+    CONTINUE_SUPPORT = "CONTINUE_SUPPORT"
+    SAFETY_NET = "SAFETY_NET"
+    CONSULTATION = "CONSULTATION"
+    CARE_ROUTE = "CARE_ROUTE"
+    EVIDENCE = "EVIDENCE"
+    PLACED_FROM = "PLACED_FROM"
+
+
+@strawberry.enum(description="What a service point looks for.")
+class SearchPurpose(Enum):
+    STAGE_SEARCH = "STAGE_SEARCH"
+    WORK_SEARCH = "WORK_SEARCH"
+
+
+@strawberry.enum(
+    description="Who agrees: TOESTEMMING under 16 a parent or representative, from 16 the young person;"
+    " INSTEMMING under 18 a parent or representative."
+)
+class ConsentGiver(Enum):
+    SELF = "SELF"
+    PARENT = "PARENT"
+    REPRESENTATIVE = "REPRESENTATIVE"
+
+
+@strawberry.enum(description="Where a support request stands.")
+class SupportRequestState(Enum):
+    SENT = "SENT"
+    IN_TRIAGE = "IN_TRIAGE"
+    ACCEPTED = "ACCEPTED"
+    DECLINED = "DECLINED"
+
+
+@strawberry.enum(description="What a municipality answers.")
+class SupportAnswer(Enum):
+    IN_TRIAGE = "IN_TRIAGE"
+    ACCEPTED = "ACCEPTED"
+    DECLINED = "DECLINED"
+
+
+@strawberry.enum(description="Why a municipality declines.")
+class SupportReason(Enum):
+    NOT_OUR_RESIDENT = "NOT_OUR_RESIDENT"
+    NO_SUPPORT_NEEDED = "NO_SUPPORT_NEEDED"
+    OTHER_ROUTE = "OTHER_ROUTE"
+    NO_RIGHT = "NO_RIGHT"
+
+
+@strawberry.enum(description="Where a warm handover stands.")
+class HandoverState(Enum):
+    STARTED = "STARTED"
+    EXPIRED = "EXPIRED"
+    ACCEPTED = "ACCEPTED"
+    CONFIRMED = "CONFIRMED"
+    DECLINED = "DECLINED"
+
+
+@strawberry.enum(description="Why a handover was declined.")
+class HandoverReason(Enum):
+    NOT_OUR_RESIDENT = "NOT_OUR_RESIDENT"
+    NOT_THIS_PERSON = "NOT_THIS_PERSON"
+    NO_SUPPORT_NEEDED = "NO_SUPPORT_NEEDED"
+
+
+@strawberry.enum(description="Who is told when a place is lost.")
+class SafetyNetChoice(Enum):
+    INFORM_MUNICIPALITY_AT_ONCE = "INFORM_MUNICIPALITY_AT_ONCE"
+    SCHOOL_FIRST = "SCHOOL_FIRST"
+    NONE = "NONE"
+
+
 @strawberry.enum(description="Hours a week, in bands.")
 class HoursBand(Enum):
     UP_TO_16 = "UP_TO_16"
@@ -223,3 +303,26 @@ class OpportunityOrderField(Enum):
 class PlacementOrderField(Enum):
     ID = "ID"
     FROM = "FROM"
+
+
+@strawberry.enum(description="Whose system a source is.")
+class SourceKind(Enum):
+    SCHOOL = "SCHOOL"
+    SERVICEPOINT = "SERVICEPOINT"
+    MUNICIPALITY = "MUNICIPALITY"
+
+
+@strawberry.enum(description="Whether a source is read and asked.")
+class SourceState(Enum):
+    ACTIVE = "ACTIVE"
+    PAUSED = "PAUSED"
+    ENDED = "ENDED"
+
+
+@strawberry.enum(description="How a reading of a source stands, or ended.")
+class SourceRunState(Enum):
+    RUNNING = "RUNNING"
+    DONE = "DONE"
+    FAILED = "FAILED"
+    SHRANK = strawberry.enum_value("SHRANK", description="It would have ended too many; nobody was.")
+    BROKEN_OFF = strawberry.enum_value("BROKEN_OFF", description="It was stopped; the next one goes on from there.")

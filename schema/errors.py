@@ -123,6 +123,26 @@ class Conflict(Refused):
     sentence = "The present state does not allow this step."
 
 
+class ConsentMissing(Refused):
+    code = "CONSENT_MISSING"
+    sentence = "This rests on a consent that is not there, or no more. Use `recordConsent` first."
+
+
+class CodeRefused(Refused):
+    code = "CODE_REFUSED"
+    sentence = "This code belongs to no open handover to you. After five wrong codes in an hour none is read."
+
+
+class TooManyTries(Refused):
+    code = "TOO_MANY_TRIES"
+    sentence = "Five wrong codes within an hour. Ask the school, and try again later."
+
+
+class CaseNumberRefused(Refused):
+    code = "CASE_NUMBER_REFUSED"
+    sentence = "This number could be a BSN. Give the number of the case, or put letters before it."
+
+
 class LiveInSubscription(Refused):
     code = "LIVE_IN_SUBSCRIPTION"
     sentence = "Fields that are asked live at a source cannot stand in a subscription."
@@ -217,6 +237,16 @@ class SourceMalformed(Broken):
     code = "SOURCE_MALFORMED"
     sentence = "A source answered in a form that was not agreed."
     owner = "partner"
+
+
+class SyncShrank(Broken):
+    code = "SYNC_SHRANK"
+    sentence = (
+        "This full sync would end more than one in twenty of the source's students; nothing was ended."
+        " When that is right: `spil sources sync --confirm-shrink`."
+    )
+    owner = "partner"
+    status = 409
 
 
 class SetUp(Broken):

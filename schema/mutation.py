@@ -2,6 +2,8 @@
 
 import strawberry
 
+from schema.access import AccessMutation
+from schema.cases import CaseMutation
 from schema.directory import ContactPoint, CoordinatorPost
 from schema.enums import ContactOwnerKind, ContactTopic, PostState
 from schema.pages import planned
@@ -80,7 +82,7 @@ class PostPayload:
 
 
 @strawberry.type
-class Mutation:
+class Mutation(AccessMutation, CaseMutation):
     @strawberry.mutation(
         description="Makes or changes a contact point of the own organisation, region, or (national) any."
     )

@@ -9,19 +9,25 @@ import strawberry
 
 from schema.directory import Municipality, Node, School
 from schema.enums import (
+    AccessPurpose,
     AgeBand,
     CredentialKind,
     DestinationAim,
     Disclosure,
+    HandoverReason,
+    HandoverState,
     HoursBand,
     LeadsTo,
     PlacementKind,
     PlacementState,
     Sector,
     Support,
+    SupportReason,
+    SupportRequestState,
     TravelBand,
 )
 from schema.inputs import CredentialFilter, PlacementFilter, PlacementOrder
+from schema.live import MunicipalSupport, StudentIdentity, SupportContact
 from schema.opportunities import Employer, Opportunity
 from schema.pages import Connection, planned
 from schema.scalars import Cursor, Date
@@ -38,6 +44,38 @@ class Lead:
     party: str
     function: str
     since: Date
+
+
+@strawberry.type(description="A school asks a municipality for support (*verzoek ondersteuning*).")
+class SupportRequest:
+    state: SupportRequestState
+    from_: str = strawberry.field(name="from")
+    to: str
+    support_wanted: list[Support]
+    reason: SupportReason | None
+    sent_on: Date
+    answered_on: Date | None
+
+
+@strawberry.type(description="Support passes from school to municipality by a code (*warme overdracht*).")
+class WarmHandover:
+    state: HandoverState
+    to: str
+    started_on: Date
+    expires_on: Date = strawberry.field(description="Day on which the code ends.")
+    reason: HandoverReason | None
+    code: str | None = strawberry.field(description="Shown for ten minutes after it was made, and never again.")
+
+
+@strawberry.type(description="One reason why a party sees a student; open now.")
+class AccessGrant:
+    party: str
+    function: str
+    purpose: AccessPurpose
+    tier: Disclosure = strawberry.field(description="How much it sees.")
+    since: Date
+    until: Date | None = strawberry.field(description="Last day; null: until its case closes.")
+    why: str = strawberry.field(description="In plain words.")
 
 
 @strawberry.federation.type(
@@ -59,8 +97,19 @@ class Student(Node):
     support_wanted: list[Support] | None
     work_processes: list[WorkProcess] | None
     lead: Lead | None
+    access: list[AccessGrant] | None = strawberry.field(
+        description="Who sees this student, why and until when; for the own school."
+    )
+    support_requests: list[SupportRequest] | None = strawberry.field(description="From and to the own party.")
+    handovers: list[WarmHandover] | None = strawberry.field(description="Started by the own school.")
     completeness: int | None = strawberry.field(description="Percentage of the profile that is filled.")
     freshness: Date | None = strawberry.field(description="Day on which the profile was last read from its source.")
+    identity: StudentIdentity | None = strawberry.field(
+        description="Who this is: asked of the school during the request, never kept. From IDENTIFIED."
+    )
+    support: MunicipalSupport | None = strawberry.field(
+        description="Asked of the municipality that has the case, during the request, never kept. From IDENTIFIED."
+    )
 
     @strawberry.field
     def placements(
@@ -96,6 +145,12 @@ class Candidate(Node):
     available_from: str | None = strawberry.field(description="Month, `YYYY-MM`.")
     travel_band: TravelBand | None
     support_wanted: list[Support] | None
+    given_name: str | None = strawberry.field(
+        description="*Roepnaam*: asked of the school during the request, never kept. From GIVEN_NAME."
+    )
+    jobcoach: SupportContact | None = strawberry.field(
+        description="Whom to call about support: asked of the municipality, never kept. From GIVEN_NAME."
+    )
 
     @strawberry.field
     def placements(

@@ -24,7 +24,8 @@ from schema.inputs import (
 from schema.opportunities import Employer, Opportunity
 from schema.pages import Connection, planned
 from schema.people import Candidate, Placement, Student
-from schema.scalars import Cursor
+from schema.scalars import Cursor, Text
+from schema.sources import Source
 
 
 @strawberry.type(description="Who asks.")
@@ -128,6 +129,20 @@ class Query:
     ) -> Connection[Student]:
         planned()
 
+    @strawberry.field(
+        description="Students by name, which the own school's system compares: at most 100. The name is given as a"
+        " variable, and is not kept. Null where the system could not be asked."
+    )
+    def find_students(
+        self,
+        name: Text,
+        first: int | None = strawberry.UNSET,
+        after: Cursor | None = strawberry.UNSET,
+        last: int | None = strawberry.UNSET,
+        before: Cursor | None = strawberry.UNSET,
+    ) -> Connection[Student] | None:
+        planned()
+
     @strawberry.field(description="The candidates who were presented to this party.")
     def candidates(
         self,
@@ -162,4 +177,14 @@ class Query:
         filter: OpportunityFilter | None = strawberry.UNSET,
         order: OpportunityOrder | None = strawberry.UNSET,
     ) -> Connection[Opportunity]:
+        planned()
+
+    @strawberry.field(description="The partner systems: the own ones, those of the region, or all.")
+    def sources(
+        self,
+        first: int | None = strawberry.UNSET,
+        after: Cursor | None = strawberry.UNSET,
+        last: int | None = strawberry.UNSET,
+        before: Cursor | None = strawberry.UNSET,
+    ) -> Connection[Source]:
         planned()

@@ -60,6 +60,9 @@ Brin = NewType("Brin", str)
 BoardNumber = NewType("BoardNumber", str)
 KvK = NewType("KvK", str)
 Date = NewType("Date", date)
+Instant = NewType("Instant", str)
+PartyKey = NewType("PartyKey", str)
+ServicePointCode = NewType("ServicePointCode", str)
 Cursor = NewType("Cursor", str)
 Key = NewType("Key", str)
 Text = NewType("Text", str)
@@ -78,6 +81,16 @@ CODES: dict[Any, tuple[str, Pattern, str]] = {
     ),
     BoardNumber: ("BoardNumber", Pattern(r"[0-9]{5}", "10053"), "Number of a school board (*bevoegd gezag*)."),
     KvK: ("KvK", Pattern(r"[0-9]{8}", "90000001"), "Number in the Chamber of Commerce's register (*KvK-nummer*)."),
+    PartyKey: (
+        "PartyKey",
+        Pattern(r"[a-z]{3,20}(:[A-Za-z0-9-]{1,60})?", "municipality:GM0796"),
+        "Key of a party.",
+    ),
+    ServicePointCode: (
+        "ServicePointCode",
+        Pattern(r"AM[0-9]{2}-[A-Z0-9-]{2,50}", "AM27-WERKCENTRUM"),
+        "Code of a service point.",
+    ),
     Cursor: (
         "Cursor",
         Pattern(r"[\s\S]{0,1000}", "one from pageInfo"),  # what was not sealed here is BAD_CURSOR, with its path
@@ -112,6 +125,13 @@ def scalar_map() -> dict[Any, Any]:
         description="A day, `YYYY-MM-DD`, Europe/Amsterdam.",
         parse_value=parse_date,
         serialize=lambda day: day.isoformat() if isinstance(day, date) else day,
+        specified_by_url="https://www.rfc-editor.org/rfc/rfc3339",
+    )
+    made[Instant] = strawberry.scalar(
+        name="Instant",
+        description="A moment in whole seconds, `YYYY-MM-DDThh:mm:ssZ`, UTC.",
+        parse_value=plain,
+        serialize=str,
         specified_by_url="https://www.rfc-editor.org/rfc/rfc3339",
     )
     return made

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 
 from spil.edge import Edge
 from spil.graphql_door import GraphQLDoor
+from spil.harvest_door import HarvestDoor
 from spil.log import Log, Sink
 from spil.portal.landing import DemoTokens, portal_routes
 from spil.rates import Rates
@@ -21,15 +22,17 @@ def build_app(
     parts: Parts, log: Sink | None = None, demo: DemoTokens | None = None, explorer: Sequence[Route] = ()
 ) -> ASGIApp:
     """The app of one gateway process. The demo alone hands in `demo`, where its page gets tokens, and an explorer."""
-    settings = parts.settings
+    settings, rates = parts.settings, Rates(parts.settings.rate, parts.settings.burst)
     door = GraphQLDoor(
         parts.engine,
         parts.gate,
-        Rates(settings.rate, settings.burst),
+        rates,
         max_body=settings.max_body_bytes,
         deadline=settings.deadline,
         cors=settings.cors,
     )
+
+    harvest = HarvestDoor(str(settings.worker_url), parts.gate, rates, most=settings.max_harvest_bytes)
 
     async def ready(_: Request) -> Response:
         well = await parts.database.ready()
@@ -46,6 +49,7 @@ def build_app(
 
     routes = [
         Route("/graphql", door),
+        Route("/harvest/{source:str}", harvest),
         Route("/health/live", live),
         Route("/health/ready", ready),
         Route("/contracts/{role:str}.graphql", contract),

@@ -1,7 +1,8 @@
 """uvicorn's HTTP protocol with a deadline for the client: without one, half a header holds a connection for ever.
 
 Law: from the connection, from the end of an answer, and from the first byte of a request, a whole request is there
-within `within` seconds, or the connection is closed. An answer that is under way has no part in it.
+within `within` seconds, or the connection is closed. An answer that is under way has no part in it. What a source
+brings (`/harvest/`) may take longer: there each piece has its seconds, and the whole `longest`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ class Receiving(HttpToolsProtocol):
     """One connection. The timer runs while something of a request is still to come."""
 
     within: ClassVar[float] = 10.0  # seconds
+    longest: ClassVar[float] = 900.0  # seconds, of what a source brings
     _timer: asyncio.TimerHandle | None = None
+    _until = 0.0  # the loop's time; 0 where a request has no more than `within`
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn narrows it too
         super().connection_made(transport)
@@ -27,7 +30,19 @@ class Receiving(HttpToolsProtocol):
         self._arm()
         super().on_message_begin()
 
+    def on_headers_complete(self) -> None:
+        super().on_headers_complete()
+        if self.url.startswith(b"/harvest/"):
+            self._until = self.loop.time() + self.longest
+
+    def on_body(self, body: bytes) -> None:
+        super().on_body(body)
+        if self._timer is not None and self.loop.time() < self._until and not self.cycle.response_complete:
+            self._disarm()
+            self._arm()
+
     def on_message_complete(self) -> None:
+        self._until = 0.0
         self._disarm()
         super().on_message_complete()
 

@@ -71,6 +71,7 @@ async def serve(app: Any, listener: socket.socket, on_ready: Callable[[], None] 
     if on_ready is not None:
         on_ready()
     gc.freeze()  # contracts and plans live as long as the process: no full collection has to walk them
+    gc.set_threshold(10_000, 20, 20)  # a request makes some hundred objects and no cycles: 700 would collect at each
     try:
         await asyncio.shield(running)
     except asyncio.CancelledError:

@@ -36,7 +36,9 @@ class Settings:
     cors: Mapping[str, tuple[str, ...]]
     reads_log_timeout: float
     deadline: float
+    live_deadline: float
     max_body_bytes: int
+    max_harvest_bytes: int
     max_tokens: int
     max_depth: int
     max_introspection_depth: int
@@ -140,7 +142,17 @@ KNOBS: tuple[Knob, ...] = (
     Knob("SPIL_CORS", "cors", "{}", _origins, "Per client the origins of its pages, as JSON; none by default."),
     Knob("SPIL_READS_LOG_TIMEOUT", "reads_log_timeout", "2", _seconds, "Seconds in which the reads log must confirm."),
     Knob("SPIL_DEADLINE", "deadline", "5", _seconds, "Seconds that one request may take."),
+    Knob(
+        "SPIL_LIVE_DEADLINE", "live_deadline", "2", _seconds, "Seconds that sources have, all together, in a request."
+    ),
     Knob("SPIL_MAX_BODY_BYTES", "max_body_bytes", "65536", _whole(1_024, 16_777_216), "Bytes of a request's body."),
+    Knob(
+        "SPIL_MAX_HARVEST_BYTES",
+        "max_harvest_bytes",
+        "67108864",
+        _whole(1_024, 1_073_741_824),
+        "Bytes of what a source brings at once.",
+    ),
     Knob("SPIL_MAX_TOKENS", "max_tokens", "2000", _whole(50, 100_000), "Lexical tokens of a document."),
     Knob("SPIL_MAX_DEPTH", "max_depth", "12", _whole(2, 100), "Levels of a document."),
     Knob(

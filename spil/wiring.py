@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -18,11 +20,16 @@ from federation.limits import Limits
 from federation.plan import Rules
 from registry.database import Database, worker_pool
 from registry.reads_log import Entry, ReadsLog
+from registry.sources import Source, active_sources
 from registry.trust import load_trust, trust_stamp
 from resolvers.commands import Runner
 from resolvers.everything import catalogue
+from resolvers.handover import LAYER, Codes
+from resolvers.live import LiveLayers
 from schema.full import build_schema
 from schema.print import graphql_core, print_contract
+from spil.live_sources import LiveSources
+from spil.log import Log
 from spil.settings import Settings, require
 from wire.client import fetch_json_bytes
 
@@ -40,8 +47,12 @@ class Parts:
     keys: KeyRing
     trust_pool: Any
     sdl: dict[str, str]
+    sources: LiveSources
+    live: LiveLayers
 
     async def close(self) -> None:
+        await self.live.close()
+        await self.sources.close()
         await self.keys.close()
         await self.trust.close()
         await self.reads_log.close()
@@ -96,21 +107,24 @@ async def build(settings: Settings, listed_hosts: frozenset[str] = frozenset()) 
     await trust.start()
     keys.start()
     made, printed = contracts()
+    sources = LiveSources(partial(_active_sources, trust_pool), os.environ, Log())
+    sources.start()
+    live = LiveLayers(sources.find, settings.live_deadline)
+    codes = Codes.under(settings.cursor_key)
+    everything = catalogue({**live.layers(), LAYER: codes.ask}, live.finders())
+    cursors = Cursors(settings.cursor_key)
+    record, runner = partial(_record, reads_log), Runner(database, codes)
+    engine = Engine(made, everything, database, record, cursors, limits, runner)
+    return Parts(
+        settings, engine, TokenGate(trust, keys), database, reads_log, trust, keys, trust_pool, printed, sources, live
+    )
 
-    async def record(read: ReadOf) -> None:
-        who = read.viewer
-        await reads_log.record(
-            Entry(
-                who.seer,
-                who.subject,
-                who.client,
-                who.purpose,
-                read.operation_hash,
-                read.request_id,
-                read.layers,
-                read.students,
-            )
-        )
 
-    engine = Engine(made, catalogue(), database, record, Cursors(settings.cursor_key), limits, Runner(database))
-    return Parts(settings, engine, TokenGate(trust, keys), database, reads_log, trust, keys, trust_pool, printed)
+async def _record(log: ReadsLog, read: ReadOf) -> None:
+    who, asked = read.viewer, (read.operation_hash, read.request_id, read.layers, read.students)
+    await log.record(Entry(who.seer, who.subject, who.client, who.purpose, *asked))
+
+
+async def _active_sources(pool: Any) -> Sequence[Source]:
+    async with pool.acquire() as connection:
+        return await active_sources(connection)

@@ -17,6 +17,7 @@ from federation.limits import Limits
 from registry.database import Database
 from resolvers.commands import Runner
 from resolvers.everything import catalogue
+from resolvers.handover import LAYER, Codes
 from spil.wiring import contracts
 
 if TYPE_CHECKING:
@@ -76,7 +77,9 @@ async def open_hub(
         reads.append(read)
 
     made: dict[str, Contract] = contracts()[0] | {role.value: one for role, one in (cut or {}).items()}
-    engine = Engine(made, everything or catalogue(), database, record, Cursors(CURSOR_KEY), limits, Runner(database))
+    codes = Codes.under(CURSOR_KEY)
+    fields, runner = everything or catalogue({LAYER: codes.ask}), Runner(database, codes)
+    engine = Engine(made, fields, database, record, Cursors(CURSOR_KEY), limits, runner)
     try:
         yield Hub(engine, database, reads)
     finally:

@@ -1,7 +1,7 @@
 """The limit: one hand-written statement per document behind a bare ASGI endpoint. No GraphQL, no walls, no reads log.
 
-What Spil pays for parsing, planning, walls and accounting is measured against this: prepared statements held per connection, one round
-trip, the JSON text of Postgres sent out as it is.
+What Spil pays for parsing, planning, walls and accounting is measured against this: prepared statements held per
+connection, one round trip, the JSON text of Postgres sent out as it is.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class Bare:
             self._idle.put_nowait({name: await connection.prepare(sql) for name, (sql, _) in STATEMENTS.items()})
         return self
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+    async def __call__(self, _scope: Any, receive: Any, send: Any) -> None:
         body = (await receive())["body"]
         asked = orjson.loads(body)
         name = asked["operationName"]

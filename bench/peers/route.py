@@ -1,4 +1,4 @@
-"""The route to a contact for PUPILS_TO_WORK at a postcode ($1), written by hand for this topic: what both peers build on.
+"""The route to a contact for PUPILS_TO_WORK at a postcode ($1), by hand for this topic: what both peers build on.
 
 One row per step that was walked: n, kind, why, verified, contact. Only what everybody may see, by a plain condition.
 """

@@ -1,4 +1,4 @@
-"""How every contestant is served: the same uvicorn, loop, parser and Postgres session, and a pool that is warm before the first request."""
+"""How the peers are served: with the loop, the parser and the Postgres session that Spil has, and a warm pool."""
 
 from __future__ import annotations
 
@@ -31,7 +31,9 @@ def main(build: Callable[[str], Awaitable[Any]]) -> None:
     async def go() -> None:
         with listen("127.0.0.1", port) as listener:
             app = await build(url)
-            config = uvicorn.Config(app, loop="none", http="httptools", lifespan="off", access_log=False, log_config=None)
+            config = uvicorn.Config(
+                app, loop="none", http="httptools", lifespan="off", access_log=False, log_config=None
+            )
             gc.freeze()
             await uvicorn.Server(config).serve(sockets=[listener])
 

@@ -1,7 +1,7 @@
 """Stock Strawberry as one writes it well: typed resolvers, a DataLoader per relation, asyncpg, no walls.
 
-At its best settings: documents parsed and validated once, plain attributes where no resolver is needed, one query per level of the graph,
-a join where a join is free, orjson out, uvloop and httptools below.
+At its best settings: documents parsed and validated once, plain attributes where no resolver is needed, one query
+per level of the graph, a join where a join is free, orjson out, uvloop and httptools below.
 """
 
 from collections import defaultdict
@@ -36,17 +36,19 @@ class Loaders:
 
     def __init__(self, db: asyncpg.Pool) -> None:
         self.db = db
-        self.region = self._one("SELECT code, name FROM region WHERE code = ANY($1)", "code", Region)
-        self.post = self._one("SELECT region, state, holder FROM coordinator_post WHERE region = ANY($1)", "region", _post)
+        self.region = self._one("SELECT code, name FROM region WHERE code = ANY($1)", "code", _region)
+        self.post = self._one(
+            "SELECT region, state, holder FROM coordinator_post WHERE region = ANY($1)", "region", _post
+        )
         self.contact = self._one(
             "SELECT id, name, desk, phone, mail, verified FROM contact_point WHERE id = ANY($1)", "id", _contact
         )
-        self.municipality = self._one("SELECT code, name FROM municipality WHERE code = ANY($1)", "code", Municipality)
+        self.municipality = self._one("SELECT code, name FROM municipality WHERE code = ANY($1)", "code", _municipality)
         self.placements: DataLoader[Any, list[Placement]] = DataLoader(load_fn=self._placements)
 
     def _one(self, sql: str, key: str, make: Callable[..., Any]) -> DataLoader[Any, Any]:
         async def load(keys: Sequence[Any]) -> list[Any]:
-            found = {row[key]: make(**row) for row in await self.db.fetch(sql, keys)}
+            found = {row[key]: make(row) for row in await self.db.fetch(sql, keys)}
             return [found.get(one) for one in keys]
 
         return DataLoader(load_fn=load)
@@ -62,8 +64,7 @@ class Loaders:
 
 
 Info = strawberry.Info[Loaders, None]
-_ROUTE = f"""SELECT p.kind, p.why, p.verified, c.name, c.desk, c.phone, c.mail, c.verified AS at
-             FROM ({PATH}) p LEFT JOIN contact_point c ON c.id = p.contact ORDER BY p.n"""
+_ROUTE = f"{PATH} ORDER BY j.n"
 
 
 @strawberry.type
@@ -84,8 +85,13 @@ class ContactStep:
 
 @strawberry.type
 class ContactAnswer:
-    contact: Contact
     path: list[ContactStep]
+    contact_id: strawberry.Private[Any]
+
+    @strawberry.field
+    async def contact(self, info: Info) -> Contact:
+        found: Contact = await info.context.contact.load(self.contact_id)
+        return found
 
 
 @strawberry.input(one_of=True)
@@ -122,7 +128,8 @@ class Region:
 
     @strawberry.field
     async def post(self, info: Info) -> Post:
-        return await info.context.post.load(self.code)
+        found: Post = await info.context.post.load(self.code)
+        return found
 
 
 @strawberry.type
@@ -172,7 +179,8 @@ class School:
 
     @strawberry.field
     async def region(self, info: Info) -> Region:
-        return await info.context.region.load(self.region_key)
+        found: Region = await info.context.region.load(self.region_key)
+        return found
 
     @strawberry.field
     async def students(self, info: Info, first: int) -> StudentConnection:
@@ -186,15 +194,14 @@ class School:
 @strawberry.type
 class Query:
     @strawberry.field
-    async def contact(self, info: Info, topic: ContactTopic, at: Place) -> ContactAnswer:
+    async def contact(self, info: Info, topic: ContactTopic, at: Place) -> ContactAnswer:  # noqa: ARG002  # see _ROUTE
         rows = await info.context.db.fetch(_ROUTE, at.postcode)
-        last = rows[-1]
         return ContactAnswer(
-            contact=Contact(
-                name=last["name"], desk=last["desk"], phone=last["phone"], mail=last["mail"], verified=last["at"]
-            ),
+            contact_id=rows[-1]["contact"],
             path=[
-                ContactStep(kind=ContactStepKind(row["kind"]), why=ContactStepReason(row["why"]), verified=row["verified"])
+                ContactStep(
+                    kind=ContactStepKind(row["kind"]), why=ContactStepReason(row["why"]), verified=row["verified"]
+                )
                 for row in rows
             ],
         )
@@ -207,12 +214,20 @@ class Query:
         return School(brin=row["brin"], name=row["name"], kind=SchoolKind(row["kind"]), region_key=row["region"])
 
 
-def _post(region: str, state: str, holder: Any) -> Post:
-    return Post(state=PostState(state), holder_id=holder)
+def _post(row: asyncpg.Record) -> Post:
+    return Post(state=PostState(row["state"]), holder_id=row["holder"])
 
 
-def _contact(id: Any, **fields: Any) -> Contact:
-    return Contact(**fields)
+def _contact(row: asyncpg.Record) -> Contact:
+    return Contact(name=row["name"], desk=row["desk"], phone=row["phone"], mail=row["mail"], verified=row["verified"])
+
+
+def _region(row: asyncpg.Record) -> Region:
+    return Region(code=row["code"], name=row["name"])
+
+
+def _municipality(row: asyncpg.Record) -> Municipality:
+    return Municipality(code=row["code"], name=row["name"])
 
 
 def _student(row: asyncpg.Record) -> Student:
@@ -243,7 +258,7 @@ class View(GraphQL[Loaders, None]):
         super().__init__(schema, graphql_ide=None)
         self.db = db
 
-    async def get_context(self, request: Any, response: Any) -> Loaders:
+    async def get_context(self, request: Any, response: Any) -> Loaders:  # noqa: ARG002  # Strawberry's signature
         return Loaders(self.db)
 
     def encode_json(self, data: object) -> bytes:
@@ -254,7 +269,7 @@ async def build(url: str) -> View:
     """The app on a pool of eight."""
     schema = strawberry.Schema(
         Query,
-        extensions=[lambda: ParserCache(), lambda: ValidationCache()],
+        extensions=[ParserCache, ValidationCache],
         config=StrawberryConfig(scalar_map=scalar_map()),
     )
     return View(schema, await pool(url))

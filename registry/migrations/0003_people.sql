@@ -119,7 +119,7 @@ CREATE TABLE consent (
     seer         text NOT NULL,
     given_by     text NOT NULL CHECK (given_by IN ('SELF', 'PARENT', 'REPRESENTATIVE')),
     text_version text NOT NULL,
-    at           timestamptz NOT NULL DEFAULT now() CHECK (at <= now()),
+    at           timestamptz NOT NULL DEFAULT now() CHECK (at <= clock_timestamp()),   -- as in access, below
     until_at     timestamptz NOT NULL,
     withdrawn_at timestamptz,
     withdrawn_by text CHECK (withdrawn_by IN ('SELF', 'PARENT', 'REPRESENTATIVE')),
@@ -141,7 +141,8 @@ CREATE TABLE access (
     case_n     integer,
     consent    uuid REFERENCES consent,
     granted_by text,
-    started_at timestamptz NOT NULL DEFAULT now() CHECK (started_at <= now()),
+    -- clock_timestamp(): a CHECK is asked at an UPDATE too, and now() of who ends a reason may lie before that of who made it
+    started_at timestamptz NOT NULL DEFAULT now() CHECK (started_at <= clock_timestamp()),
     ends_at    timestamptz NOT NULL,
     ended_at   timestamptz NOT NULL DEFAULT 'infinity',
     CHECK ((case_type IS NULL) = (case_n IS NULL))
@@ -161,7 +162,7 @@ CREATE TABLE sight (
     until_candidate  timestamptz NOT NULL DEFAULT '-infinity',
     until_given_name timestamptz NOT NULL DEFAULT '-infinity',
     until_identified timestamptz NOT NULL DEFAULT '-infinity',
-    PRIMARY KEY (seer, student)
+    PRIMARY KEY (seer, student) INCLUDE (until_candidate, seen_until)        -- what every policy probes, without the row itself
 );
 CREATE UNIQUE INDEX sight_alias ON sight (seer, alias);
 CREATE INDEX sight_school ON sight (seer, school, alias);

@@ -17,7 +17,7 @@ GRANT SELECT ON region, municipality, region_neighbour, postcode, doorstroompunt
 GRANT SELECT (id, owner_kind, owner, topic, name, desk, phone, mail, hours, absent_until, deputy, partner_only, verified) ON contact_point
     TO "@db@_directory", "@db@_school", "@db@_service_point", "@db@_municipality", "@db@_employer", "@db@_coordinator", "@db@_national",
        "@db@_command";
-GRANT SELECT (region, filled, holder, since) ON coordinator_post TO "@db@_directory", "@db@_employer";
+GRANT SELECT (region, filled, holder) ON coordinator_post TO "@db@_directory", "@db@_employer";
 GRANT SELECT ON coordinator_post
     TO "@db@_school", "@db@_service_point", "@db@_municipality", "@db@_coordinator", "@db@_national", "@db@_command";
 GRANT SELECT ON coordinator_post_history TO "@db@_coordinator", "@db@_national", "@db@_command";

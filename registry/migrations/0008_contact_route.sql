@@ -15,80 +15,94 @@ CREATE FUNCTION today() RETURNS date LANGUAGE sql STABLE PARALLEL SAFE
     RETURN (now() AT TIME ZONE 'Europe/Amsterdam')::date;
 
 -- place_kind is one of SCHOOL, BOARD, MUNICIPALITY, REGION, POSTCODE; an unknown place gives the national desk.
-CREATE FUNCTION contact_route(asked text, place_kind text, place text)
-    RETURNS TABLE (contact uuid, kinds text[], whys text[], verifieds date[]) LANGUAGE sql STABLE AS $route$
-WITH spot AS (
-    SELECT s.brin AS school, s.municipality, s.region, s.doorstroompunt FROM school s WHERE place_kind = 'SCHOOL' AND s.brin = contact_route.place
-    UNION ALL
-    (SELECT NULL, s.municipality, s.region, s.doorstroompunt FROM school s WHERE place_kind = 'BOARD' AND s.board = contact_route.place ORDER BY s.brin LIMIT 1)
-    UNION ALL
-    SELECT NULL, m.code, m.region, NULL FROM municipality m WHERE place_kind = 'MUNICIPALITY' AND m.code = place
-    UNION ALL
-    SELECT NULL, r.centre, r.code, NULL FROM region r WHERE place_kind = 'REGION' AND r.code = place
-    UNION ALL
-    SELECT NULL, m.code, m.region, NULL FROM postcode p JOIN municipality m ON m.code = p.municipality
-    WHERE place_kind = 'POSTCODE' AND p.digits = place
-), step AS (
-    SELECT t.n, t.kind, c.id, c.verified, c.deputy, c.absent_until, f.region IS NULL AS nowhere, post.holder IS NULL AS vacant
-    FROM contact_step t
-    LEFT JOIN spot f ON true
-    LEFT JOIN LATERAL (
-        SELECT o.owner_kind, o.owner FROM (
-            SELECT 'SCHOOL' AS owner_kind, f.school AS owner WHERE t.kind = 'SCHOOL_DESK'
-            UNION ALL
-            (SELECT 'SERVICE_POINT', v.code FROM service_point v
-             WHERE t.kind = 'SERVICE_POINT' AND v.region = f.region AND v.kind IN ('WERKCENTRUM', 'WSP', 'LEERWERKLOKET')
-               AND v.valid_from <= today() AND coalesce(v.valid_to, 'infinity') >= today()
-             ORDER BY array_position(ARRAY['WERKCENTRUM', 'WSP', 'LEERWERKLOKET'], v.kind), v.code LIMIT 1)
-            UNION ALL
-            SELECT 'MUNICIPALITY', r.centre FROM region r WHERE t.kind = 'CENTRE_MUNICIPALITY' AND r.code = f.region
-            UNION ALL
-            SELECT 'MUNICIPALITY', f.municipality WHERE t.kind = 'MUNICIPALITY'
-            UNION ALL
-            SELECT 'REGION', f.region WHERE t.kind = 'REGION_DESK'
-            UNION ALL
-            SELECT 'DOORSTROOMPUNT', coalesce(f.doorstroompunt, (SELECT s.doorstroompunt FROM school s
-                    WHERE s.municipality = f.municipality AND s.doorstroompunt IS NOT NULL ORDER BY s.brin LIMIT 1))
-            WHERE t.kind = 'DOORSTROOMPUNT'
-            UNION ALL
-            SELECT 'NATIONAL', 'national' WHERE t.kind = 'NATIONAL_DESK'
-        ) o OFFSET 0
-    ) o ON true
-    LEFT JOIN LATERAL (
-        SELECT p.holder FROM coordinator_post p WHERE t.kind = 'COORDINATOR' AND p.region = f.region AND p.filled OFFSET 0
-    ) post ON true
-    LEFT JOIN LATERAL (
-        SELECT x.id, x.verified, x.deputy, x.absent_until FROM contact_point x
-        WHERE (t.kind <> 'COORDINATOR' AND x.owner_kind = o.owner_kind AND x.owner = o.owner AND x.topic = t.topic)
-        UNION ALL
-        SELECT x.id, x.verified, x.deputy, x.absent_until FROM contact_point x WHERE t.kind = 'COORDINATOR' AND x.id = post.holder
-    ) c ON true
-    WHERE t.topic = asked
-), judged AS (
-    SELECT s.n, s.kind, CASE WHEN d.id IS NULL THEN s.id ELSE d.id END AS contact,
-           CASE WHEN d.id IS NULL THEN s.verified ELSE d.verified END AS verified,
-           CASE WHEN s.kind = 'NATIONAL_DESK' THEN 'FOUND'
-                WHEN s.nowhere THEN 'UNKNOWN_PLACE'
-                WHEN s.id IS NULL THEN CASE WHEN s.kind = 'COORDINATOR' AND s.vacant THEN 'POST_NOT_FILLED' ELSE 'NO_CONTACT' END
-                WHEN s.absent_until >= today() THEN CASE WHEN d.id IS NULL THEN 'ABSENT' ELSE 'DEPUTY' END
-                WHEN s.verified >= today() - interval '12 months' THEN 'FOUND'
-                ELSE 'NOT_VERIFIED' END AS why
-    FROM step s
-    LEFT JOIN LATERAL (
-        SELECT x.id, x.verified FROM contact_point x
-        WHERE s.absent_until >= today() AND s.kind <> 'NATIONAL_DESK' AND x.id = s.deputy
-          AND x.verified >= today() - interval '12 months' AND coalesce(x.absent_until < today(), true) OFFSET 0
-    ) d ON true
-    WHERE NOT s.nowhere OR s.kind = 'NATIONAL_DESK'
-), walked AS (
-    SELECT j.*, count(*) FILTER (WHERE j.why IN ('FOUND', 'DEPUTY')) OVER (ORDER BY j.n) AS found FROM judged j
-), path AS (
-    SELECT w.n, w.kind, w.why, w.verified, w.contact FROM walked w
-    WHERE w.found = 0 OR (w.found = 1 AND w.why IN ('FOUND', 'DEPUTY'))
-    UNION ALL
-    SELECT 0, 'UNKNOWN_PLACE', 'UNKNOWN_PLACE', NULL, NULL WHERE NOT EXISTS (SELECT FROM spot)
-)
-SELECT (array_agg(p.contact ORDER BY p.n DESC))[1], array_agg(p.kind ORDER BY p.n), array_agg(p.why ORDER BY p.n),
-       array_agg(p.verified ORDER BY p.n)
-FROM path p
+-- A walk, not one statement: most routes end at their first or second step, and what lies behind that is not looked up.
+CREATE FUNCTION contact_route(asked text, place_kind text, place text,
+                              OUT contact uuid, OUT kinds text[], OUT whys text[], OUT verifieds date[]) LANGUAGE plpgsql STABLE AS $route$
+#variable_conflict use_variable                      -- columns are always named with their table
+DECLARE
+    day    date := today();
+    spot   record;                                   -- where it is asked for
+    step   text;
+    whose  text;                                     -- of whom the step asks the desk: kind of owner ...
+    who    text;                                     -- ... and its key
+    holder uuid;                                     -- of the coordinator's post
+    desk   record;
+    deputy record;
+    why    text;
+BEGIN
+    CASE place_kind
+        WHEN 'SCHOOL' THEN
+            SELECT s.brin AS school, s.municipality, s.region, s.doorstroompunt INTO spot FROM school s WHERE s.brin = place;
+        WHEN 'BOARD' THEN
+            SELECT NULL AS school, s.municipality, s.region, s.doorstroompunt INTO spot FROM school s
+            WHERE s.board = place ORDER BY s.brin LIMIT 1;
+        WHEN 'MUNICIPALITY' THEN
+            SELECT NULL AS school, m.code AS municipality, m.region, NULL AS doorstroompunt INTO spot FROM municipality m WHERE m.code = place;
+        WHEN 'REGION' THEN
+            SELECT NULL AS school, r.centre AS municipality, r.code AS region, NULL AS doorstroompunt INTO spot FROM region r WHERE r.code = place;
+        WHEN 'POSTCODE' THEN
+            SELECT NULL AS school, m.code AS municipality, m.region, NULL AS doorstroompunt INTO spot
+            FROM postcode p JOIN municipality m ON m.code = p.municipality WHERE p.digits = place;
+    END CASE;
+    IF spot.region IS NULL THEN
+        kinds := '{UNKNOWN_PLACE}';
+        whys := '{UNKNOWN_PLACE}';
+        verifieds := '{NULL}';
+    END IF;
+    FOR step IN SELECT t.kind FROM contact_step t WHERE t.topic = asked ORDER BY t.n LOOP
+        CONTINUE WHEN spot.region IS NULL AND step <> 'NATIONAL_DESK';
+        CASE step
+            WHEN 'COORDINATOR' THEN
+                SELECT p.holder INTO holder FROM coordinator_post p WHERE p.region = spot.region AND p.filled;
+            WHEN 'SCHOOL_DESK' THEN whose := 'SCHOOL'; who := spot.school;
+            WHEN 'SERVICE_POINT' THEN
+                whose := 'SERVICE_POINT';
+                SELECT v.code INTO who FROM service_point v
+                WHERE v.region = spot.region AND v.kind IN ('WERKCENTRUM', 'WSP', 'LEERWERKLOKET')
+                  AND v.valid_from <= day AND coalesce(v.valid_to, 'infinity') >= day
+                ORDER BY array_position(ARRAY['WERKCENTRUM', 'WSP', 'LEERWERKLOKET'], v.kind), v.code LIMIT 1;
+            WHEN 'CENTRE_MUNICIPALITY' THEN
+                whose := 'MUNICIPALITY';
+                SELECT r.centre INTO who FROM region r WHERE r.code = spot.region;
+            WHEN 'MUNICIPALITY' THEN whose := 'MUNICIPALITY'; who := spot.municipality;
+            WHEN 'REGION_DESK' THEN whose := 'REGION'; who := spot.region;
+            WHEN 'DOORSTROOMPUNT' THEN
+                whose := 'DOORSTROOMPUNT'; who := spot.doorstroompunt;
+                IF who IS NULL THEN
+                    SELECT s.doorstroompunt INTO who FROM school s
+                    WHERE s.municipality = spot.municipality AND s.doorstroompunt IS NOT NULL ORDER BY s.brin LIMIT 1;
+                END IF;
+            WHEN 'NATIONAL_DESK' THEN whose := 'NATIONAL'; who := 'national';
+        END CASE;
+        IF step = 'COORDINATOR' THEN
+            SELECT x.id, x.verified, x.deputy, x.absent_until INTO desk FROM contact_point x WHERE x.id = holder;
+        ELSE
+            SELECT x.id, x.verified, x.deputy, x.absent_until INTO desk FROM contact_point x
+            WHERE x.owner_kind = whose AND x.owner = who AND x.topic = asked;
+        END IF;
+        IF step = 'NATIONAL_DESK' THEN
+            why := 'FOUND';
+        ELSIF desk.id IS NULL THEN
+            why := CASE WHEN step = 'COORDINATOR' AND holder IS NULL THEN 'POST_NOT_FILLED' ELSE 'NO_CONTACT' END;
+        ELSIF desk.absent_until >= day THEN
+            SELECT x.id, x.verified INTO deputy FROM contact_point x
+            WHERE x.id = desk.deputy AND x.verified >= day - interval '12 months' AND coalesce(x.absent_until < day, true);
+            IF deputy.id IS NULL THEN
+                why := 'ABSENT';
+            ELSE
+                why := 'DEPUTY';
+                desk := deputy;
+            END IF;
+        ELSIF desk.verified >= day - interval '12 months' THEN
+            why := 'FOUND';
+        ELSE
+            why := 'NOT_VERIFIED';
+        END IF;
+        contact := desk.id;
+        kinds := kinds || step;
+        whys := whys || why;
+        verifieds := verifieds || desk.verified;
+        EXIT WHEN why IN ('FOUND', 'DEPUTY');
+    END LOOP;
+END
 $route$;

@@ -23,9 +23,9 @@ from schema.print import graphql_core, print_contract
 WITHOUT = {
     Role.PUBLIC: {"Student", "Candidate", "Placement", "Credential", "Lead", "PostHistory", "Mutation"},
     Role.SCHOOL: {"Candidate", "PostHistory"},
-    Role.SERVICE_POINT: {"Student", "Lead", "PostHistory"},
-    Role.MUNICIPALITY: {"Candidate", "PostHistory"},
-    Role.EMPLOYER: {"Student", "Lead", "PostHistory", "Mutation"},
+    Role.SERVICE_POINT: {"Student", "Lead", "PostHistory", "AccessGrant", "SupportRequest", "WarmHandover"},
+    Role.MUNICIPALITY: {"Candidate", "PostHistory", "AccessGrant", "WarmHandover"},
+    Role.EMPLOYER: {"Student", "Lead", "PostHistory", "AccessGrant", "SupportRequest", "WarmHandover"},
     Role.COORDINATOR: {"Student", "Candidate", "Placement", "Credential", "Lead"},
     Role.NATIONAL: {"Student", "Candidate", "Placement", "Credential", "Lead"},
 }

@@ -30,6 +30,43 @@ PEOPLE = (
     """UPDATE access SET ends_at = now() + interval '1 day'
        WHERE ends_at BETWEEN now() AND now() + interval '15 minutes' AND ended_at = 'infinity'""",
 )
+SOURCES = (
+    """INSERT INTO source (key, party, kind, protocol, harvests, answers_live, state)
+       SELECT 'bron-' || row_number() OVER (ORDER BY key), key, split_part(key, ':', 1), 'declared', true, false,
+              CASE WHEN key LIKE '%7%' THEN 'PAUSED' ELSE 'ACTIVE' END
+       FROM party WHERE kind IN ('school', 'servicepoint', 'municipality')""",
+    """INSERT INTO source (key, party, kind, protocol, harvests, answers_live)
+       SELECT 'dienst-' || row_number() OVER (ORDER BY key), key, 'municipality', 'ggm-rest', true, true
+       FROM party WHERE kind IN ('service', 'doorstroompunt')""",
+    """INSERT INTO source_run (source, started_at, ended_at, state, code, pages, added, ended, rejected)
+       SELECT s.key, now() - n * interval '1 hour', CASE WHEN n > 1 THEN now() - n * interval '59 minutes' END,
+              CASE n WHEN 1 THEN 'RUNNING' WHEN 2 THEN 'FAILED' ELSE 'DONE' END,
+              CASE n WHEN 2 THEN 'SOURCE_DOWN' END, n, n * 10, n % 2, n % 3
+       FROM source s, generate_series(1, 3) n WHERE s.key NOT LIKE '%3' AND (n > 1 OR s.key LIKE '%1')""",
+)
+CASES = (
+    """INSERT INTO link (source, student, key, from_at, until_at)
+       SELECT s.party, s.student, 'Z' || left(md5(s.student::text || s.party), 8), now() - interval '9 days',
+              CASE WHEN s.student::text LIKE '%9' THEN now() ELSE 'infinity'::timestamptz END
+       FROM (SELECT DISTINCT split_part(seer, '#', 1) AS party, student FROM access
+             WHERE seer LIKE 'municipality:%' OR seer LIKE 'service:%') s""",
+    """INSERT INTO link (source, student, key, from_at)
+       SELECT 'municipality:GM0363', a.student, 'A' || left(md5(a.student::text), 8), now() - interval '1 day'
+       FROM (SELECT DISTINCT student FROM access WHERE seer LIKE 'employer:%' OR student::text LIKE '%4') a
+       ON CONFLICT DO NOTHING""",
+    """INSERT INTO support_request (student, n, from_seer, to_seer, wanted, state, reason, sent_at, answered_at)
+       SELECT DISTINCT ON (a.student) a.student, 1, a.seer, b.seer, ARRAY['VASTE_TAKEN'],
+              CASE WHEN a.student::text LIKE '%3' THEN 'DECLINED' ELSE 'SENT' END,
+              CASE WHEN a.student::text LIKE '%3' THEN 'OTHER_ROUTE' END, now() - interval '40 days',
+              CASE WHEN a.student::text LIKE '%3' THEN now() - interval '1 day' END
+       FROM access a JOIN access b ON b.student = a.student AND b.seer LIKE 'municipality:%'
+       WHERE a.seer LIKE 'school:%' ORDER BY a.student, a.seer, b.seer ON CONFLICT DO NOTHING""",
+    """INSERT INTO handover (student, n, from_seer, to_seer, state, minted_at, started_at, expires_at)
+       SELECT r.student, 1, r.from_seer, r.to_seer, CASE WHEN r.state = 'SENT' THEN 'STARTED' ELSE 'CONFIRMED' END,
+              now() - interval '1 day', now() - interval '40 days',
+              now() + CASE WHEN r.student::text LIKE '%1' THEN -1 ELSE 9 END * interval '1 day'
+       FROM support_request r ON CONFLICT DO NOTHING""",
+)
 TRACE = """
 INSERT INTO access (seer, student, tier, purpose, case_type, case_n, ends_at, ended_at)
 SELECT $1, p.student, 'TRACE', 'PLACED_FROM', $2, p.n, now() + $3::int * interval '1 day',
@@ -52,7 +89,7 @@ async def roughen(url: str, seers: list[str]) -> None:
     connection = await asyncpg.connect(url)
     try:
         async with connection.transaction():
-            for statement in TEXTS:
+            for statement in (*TEXTS, *SOURCES, *CASES):
                 await connection.execute(statement)
             for seer in seers:
                 await connection.execute(TRACE_OF_OWN, seer)

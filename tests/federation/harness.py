@@ -8,7 +8,7 @@ notes.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -16,16 +16,19 @@ from uuid import UUID
 from graphql import DocumentNode, GraphQLSchema, parse
 
 from auth.viewer import Role, Viewer
+from federation.catalogue import Ask
 from federation.cursors import Cursors
 from federation.engine import Contract, Engine, ReadOf, encode
 from federation.limits import Limits
 from registry.database import Database
 from resolvers.commands import Runner
 from resolvers.everything import catalogue
+from resolvers.handover import LAYER, Codes
 from spil.wiring import contracts
 from tests.federation.country import Country
 from tests.federation.naive.rights import Eyes
 from tests.federation.naive.run import PLACE, Found, answer, naive_schema
+from tests.federation.naive.sources import LAYERS as SOURCES
 
 LIMITS = Limits()
 
@@ -57,6 +60,13 @@ class Told:
     raw: bytes
 
 
+def _layer(say: Callable[[str], Any]) -> Ask:
+    async def ask(_: Any, keys: Sequence[str]) -> Mapping[str, Any]:
+        return {key: say(key) for key in keys}
+
+    return ask
+
+
 class Harness:
     """Both sides. Made by `open_harness`."""
 
@@ -66,7 +76,14 @@ class Harness:
         self._reads: dict[str, ReadOf] = {}
         self._numbers = 0
         self.engine = Engine(
-            made, catalogue(), database, self._record, Cursors(b"k" * 32), LIMITS, Runner(database), plans=200
+            made,
+            catalogue({LAYER: Codes(b"h").ask, **{name: _layer(say) for name, say in SOURCES.items()}}),
+            database,
+            self._record,
+            Cursors(b"k" * 32),
+            LIMITS,
+            Runner(database, Codes(b"h")),
+            plans=200,
         )
         self.seats = [self.seat(*who, sdl) for who in country.seers]
 

@@ -84,6 +84,8 @@ class Everything:
         """The arguments that a field must have."""
         if name in CODES and one.args:
             return CODES[name]
+        if name == "findStudents":
+            return "(name: $name)"
         if name == "contact" and one.args:
             return '(topic: PUPILS_TO_WORK, at: {postcode: "5211"})'
         if name in IDS and one.args:
@@ -109,7 +111,8 @@ class Everything:
     def _wrapped(way: list[tuple[str, str]], inside: str) -> str:
         for field, kind in reversed(way):
             inside = f"{field} {{ ... on {kind} {{ {inside} }} }}"
-        return f"query Q{'($c: Cursor)' if '$c' in inside else ''} {{ {inside} }}"
+        declared = [f"{name}: {kind}" for name, kind in (("$c", "Cursor"), ("$name", "Text!")) if name in inside]
+        return f"query Q{'(' + ', '.join(declared) + ')' if declared else ''} {{ {inside} }}"
 
     def _field(self, name: str, one: Any) -> str:
         inner = get_named_type(one.type)

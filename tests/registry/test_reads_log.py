@@ -1,4 +1,7 @@
-"""The reads log is written before an answer leaves: in groups, durably, by a writer that can do nothing else, or there is no answer."""
+"""The reads log is written before an answer leaves:
+
+in groups, durably, by a writer that can do nothing else, or there is no answer.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,14 @@ QUICK = 0.5
 
 
 def entry(request: str = "r", students: int = 1, **other: Any) -> Entry:
-    given = {"seer": SEER, "subject": "s", "client": "c", "purpose": None, "operation_hash": "h", "layers": ("identity",)}
+    given = {
+        "seer": SEER,
+        "subject": "s",
+        "client": "c",
+        "purpose": None,
+        "operation_hash": "h",
+        "layers": ("identity",),
+    }
     return Entry(request_id=request, students=frozenset(uuid4().bytes for _ in range(students)), **(given | other))
 
 
@@ -79,7 +89,10 @@ async def test_a_row_says_who_read_whom_and_why(log: ReadsLog, owner: Any) -> No
 
 
 async def test_a_read_is_confirmed_only_when_it_is_committed(log: ReadsLog, owner: Any, fresh_database: str) -> None:
-    """Another connection finds the row as soon as `record` is back; until it can be written, `record` does not come back."""
+    """Another connection finds the row as soon as `record` is back;
+
+    until it can be written, `record` does not come back.
+    """
     for n in range(20):
         await log.record(entry(f"r{n}"))
         assert f"r{n}" in await requests(owner)
@@ -114,8 +127,15 @@ async def test_the_writer_can_insert_and_nothing_else(log: ReadsLog, owner: Any)
     await log.record(entry())
     prefix = role_prefix(await owner.fetchval("SELECT current_database()"))
     assert await log._connection.fetchval("SELECT current_user") == f"{prefix}_scribe"
-    for refused in ("SELECT * FROM read", "UPDATE read SET seer = seer", "DELETE FROM read", "TRUNCATE read", "SELECT * FROM sight",
-                    "SELECT * FROM region", "INSERT INTO command VALUES ('x', gen_random_uuid(), 'x', 'x', 'x')"):  # fmt: skip
+    for refused in (
+        "SELECT * FROM read",
+        "UPDATE read SET seer = seer",
+        "DELETE FROM read",
+        "TRUNCATE read",
+        "SELECT * FROM sight",
+        "SELECT * FROM region",
+        "INSERT INTO command VALUES ('x', gen_random_uuid(), 'x', 'x', 'x')",
+    ):
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await log._connection.execute(refused)
     assert await log._connection.fetchval("SELECT current_user") == f"{prefix}_scribe"
@@ -144,8 +164,12 @@ async def test_a_killed_writer_is_replaced(log: ReadsLog, owner: Any, fresh_logi
 
 
 @pytest.mark.parametrize("subject", ["\x00", "\ud800", "x" * 1_000_000, 7])
-async def test_an_entry_that_cannot_be_written_does_not_stop_the_writer(log: ReadsLog, owner: Any, subject: Any) -> None:
-    with_it = asyncio.gather(log.record(entry("bad", subject=subject)), log.record(entry("beside")), return_exceptions=True)
+async def test_an_entry_that_cannot_be_written_does_not_stop_the_writer(
+    log: ReadsLog, owner: Any, subject: Any
+) -> None:
+    with_it = asyncio.gather(
+        log.record(entry("bad", subject=subject)), log.record(entry("beside")), return_exceptions=True
+    )
     assert all(one is None or isinstance(one, Unavailable) for one in await with_it)
     await until_it_records(log, "after")
     assert "after" in await requests(owner)

@@ -123,7 +123,7 @@ async def test_a_partner_only_contact_is_no_contact_for_the_public(hub: Hub, own
     [{"school": "99ZZ99"}, {"board": "00001"}, {"municipality": "GM9999"}, {"region": "AM99"}, {"postcode": "1000"}],
 )
 @pytest.mark.usefixtures("owner")
-async def test_an_unknown_place_is_answered_by_the_national_desk(hub: Hub, at: dict[str, str]) -> None:  # an empty directory
+async def test_an_unknown_place_is_answered_by_the_national_desk(hub: Hub, at: dict[str, str]) -> None:
     desk, path = await route(hub, "PUPILS_TO_WORK", **at)
     assert desk == "Landelijk loket arbeidstoeleiding pro-vso"
     assert path == [("UNKNOWN_PLACE", "UNKNOWN_PLACE"), ("NATIONAL_DESK", "FOUND")]

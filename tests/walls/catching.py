@@ -1,4 +1,7 @@
-"""Whether a mutant is caught: by the differential test, by the writes, by the grants or by the props; and the table of all."""
+"""Whether a mutant is caught:
+
+by the differential test, by the writes, by the grants or by the props; and the table of all.
+"""
 
 from __future__ import annotations
 
@@ -13,17 +16,27 @@ from tests.walls import grants
 from tests.walls.data import World
 from tests.walls.differential import Case, answer
 from tests.walls.mutants import Mutant, argued
-from tests.walls.operations import OPERATIONS, PLAIN_TABLES, plain
+from tests.walls.questions import OPERATIONS, PLAIN_TABLES, plain
 from tests.walls.walls import Broken, Walls
 from tests.walls.writes import wrong_writes
 
-COMMANDS = ("contact_point", "contact_point_history", "coordinator_post", "coordinator_post_history", "command", "acts_for", "party_region")
+COMMANDS = (
+    "contact_point",
+    "contact_point_history",
+    "coordinator_post",
+    "coordinator_post_history",
+    "command",
+    "acts_for",
+    "party_region",
+)
 
 
-# One reason of each pair is touched: `sight` is born with its instants alone, and made true by the keeper's second statement.
+# One reason of each pair is touched: `sight` is born with its instants alone, and made true by the keeper's second
+# statement.
 AGAIN = """
 UPDATE access SET started_at = started_at
-WHERE id IN (SELECT DISTINCT ON (seer, student) id FROM access WHERE student = ANY ($1) ORDER BY seer, student, tier DESC, id)
+WHERE id IN (SELECT DISTINCT ON (seer, student) id FROM access WHERE student = ANY ($1) ORDER BY seer, student, tier
+    DESC, id)
 """
 
 
@@ -44,7 +57,7 @@ async def caught(walls: Walls, world: World, mutant: Mutant) -> str | None:
         async with walls.owner.transaction():
             await walls.owner.execute(mutant.statement.replace("@db@", walls.prefix))
             found = await _by(walls, world, mutant)
-            raise _Restore
+            raise _Restore  # noqa: TRY301 - the way to roll a savepoint back
     except _Restore:
         return found
     except (Broken, asyncpg.PostgresError) as error:

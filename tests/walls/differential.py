@@ -9,8 +9,9 @@ from typing import Any
 from uuid import UUID
 
 from tests.walls.data import World
-from tests.walls.operations import OPERATIONS, PERSON, PLAIN, PLAIN_TABLES, Keys, Operation, plain
+from tests.walls.operations import PERSON, Keys, Operation
 from tests.walls.oracle import Seer
+from tests.walls.questions import OPERATIONS, PLAIN, PLAIN_TABLES, plain
 from tests.walls.walls import Refused, Walls
 
 ALONE = {"wall 2": "CANDIDATE", "wall 3": "TRACE"}
@@ -78,7 +79,9 @@ async def answer(walls: Walls, case: Case, variables: Any, wall: str) -> tuple[K
     assert case.operation
     data = await walls.ask(wall, case.seer, case.operation.document(case.seer), variables)
     told = {UUID(bytes=key) for read in walls.reads for key in read.students}
-    return case.operation.read(walls, case.seer, data), _difference(f"{wall}, reads log", told, people(walls, case.seer, data))
+    return case.operation.read(walls, case.seer, data), _difference(
+        f"{wall}, reads log", told, people(walls, case.seer, data)
+    )
 
 
 def people(walls: Walls, seer: Seer, data: Any) -> Keys:
@@ -104,7 +107,9 @@ async def _absent(walls: Walls, world: World, case: Case, rng: Random) -> str | 
     assert case.operation
     like = Seer(f"school:{world.schools[0]}", "guidance")
     try:
-        await walls.ask("both", case.seer, case.operation.document(like), case.operation.variables(walls, world, like, rng))
+        await walls.ask(
+            "both", case.seer, case.operation.document(like), case.operation.variables(walls, world, like, rng)
+        )
     except Refused:
         pass
     else:

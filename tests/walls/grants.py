@@ -1,4 +1,5 @@
-"""What each database role may do to which table and column, transcribed from graph.md 4 and tables.md; and what holds the walls up.
+"""What each database role may do to which table and column, transcribed from graph.md 4 and tables.md; and what
+holds the walls up.
 
 Everything not said here is refused: `differences` asks Postgres about every role, table, column and privilege.
 """
@@ -17,12 +18,23 @@ Said = Mapping[str, Mapping[str, str]]
 
 # role -> table -> columns; '*' is all of them
 _ALL = dict.fromkeys(
-    "region municipality region_neighbour postcode doorstroompunt_region school_board school service_point contact_step"
-    " employer_location contact_point".split(),
+    [
+        "region",
+        "municipality",
+        "region_neighbour",
+        "postcode",
+        "doorstroompunt_region",
+        "school_board",
+        "school",
+        "service_point",
+        "contact_step",
+        "employer_location",
+        "contact_point",
+    ],
     "*",
 )
 _OFFERS = {"employer": "*", "opportunity": "*"}
-_FILLED = {"coordinator_post": "region filled holder since"}
+_FILLED = {"coordinator_post": "region filled holder"}
 _PARTY = {"covers": "*", "party_region": "*", "party": "*"}
 _STATE = {"coordinator_post": "*"}
 _REASONS = {"access": "seer student case_type case_n ends_at ended_at"}
@@ -34,48 +46,120 @@ _CANDIDATE = {
     "credential": "student n kind level work_processes",
     **_REASONS,
 }
+_KEYS = {"link": "student source key from_at until_at"}
 _HISTORY = {"coordinator_post_history": "*"}
+# Who asked and who is addressed read a case; the school alone whom it handed over, and why others see its students.
+_REQUEST = {"support_request": "student n from_seer to_seer wanted state reason sent_at answered_at"}
+_OWN_SCHOOL = {
+    "access": "id seer student tier purpose case_type case_n started_at ends_at ended_at",
+    "handover": "id student n from_seer to_seer state round minted_at expires_at reason started_at",
+}
+# The keeper's functions are all that commands may do to rights: what they rest on, and the cases.
+_CASES = dict.fromkeys(["support_request", "handover", "handover_try", "safety_net", "lead_offer"], "*")
+_SOURCES = {"source": "key party kind protocol harvests answers_live state added_at", "source_run": "*"}
 SELECT: Said = {
     "directory": {**_ALL, **_OFFERS, **_FILLED},
-    "school": {**_ALL, **_OFFERS, **_PARTY, **_STATE, **_STUDENT, "link": "*"},
-    "municipality": {**_ALL, **_OFFERS, **_PARTY, **_STATE, **_STUDENT},
-    "service_point": {**_ALL, **_OFFERS, **_PARTY, **_STATE, **_CANDIDATE},
-    "employer": {**_ALL, **_OFFERS, **_PARTY, **_FILLED, **_CANDIDATE},
-    "coordinator": {**_ALL, **_OFFERS, **_PARTY, **_STATE, **_HISTORY},
-    "national": {**_ALL, **_OFFERS, **_PARTY, **_STATE, **_HISTORY, "contact_point_history": "*"},
+    "school": {**_ALL, **_SOURCES, **_OFFERS, **_PARTY, **_STATE, **_STUDENT, "link": "*", **_REQUEST, **_OWN_SCHOOL},
+    "municipality": {**_ALL, **_SOURCES, **_OFFERS, **_PARTY, **_STATE, **_STUDENT, **_KEYS, **_REQUEST},
+    "service_point": {**_ALL, **_SOURCES, **_OFFERS, **_PARTY, **_STATE, **_CANDIDATE},
+    "employer": {**_ALL, **_OFFERS, **_PARTY, **_FILLED, **_CANDIDATE, **_KEYS},
+    "coordinator": {**_ALL, **_SOURCES, **_OFFERS, **_PARTY, **_STATE, **_HISTORY},
+    "national": {**_ALL, **_SOURCES, **_OFFERS, **_PARTY, **_STATE, **_HISTORY, "contact_point_history": "*"},
     "command": {**_ALL, **_PARTY, **_STATE, **_HISTORY, "contact_point_history": "*", "command": "*"},
     "scribe": {},
-    "keeper": {"sight": "*", "access": "*", "student": "*"},
+    "keeper": {
+        **dict.fromkeys(["sight", "access", "student", "consent", "lead", "access_rule", "link"], "*"),
+        **dict.fromkeys(["covers", "municipality", "region"], "*"),
+        "student_profile": "student age_band",
+        "party": "key from_at until_at",
+        **_CASES,
+    },
 }
 INSERT: Said = {
     "command": {"contact_point": "*", "contact_point_history": "*", "coordinator_post_history": "*", "command": "*"},
     "scribe": {"read": "*"},
-    "keeper": {"sight": "*"},
+    "keeper": {**dict.fromkeys(["sight", "access", "consent", "lead", "link", "outbox"], "*"), **_CASES},
+}
+_KEPT = {
+    "sight": "*",
+    "access": "ended_at",
+    "consent": "withdrawn_at withdrawn_by",
+    "lead": "until_at",
+    "link": "until_at",
+    "student": "source",  # to lock the row: the policy lets nothing be written
+    **_CASES,
 }
 _POST = "state holder organisation hours mandate schools_represented since"
-UPDATE: Said = {"command": {"contact_point": "*", "coordinator_post": _POST}, "keeper": {"sight": "*"}}
+UPDATE: Said = {"command": {"contact_point": "*", "coordinator_post": _POST}, "keeper": _KEPT}
 # The worker: everything, but `sight` is the keeper's, `read` the scribe's, and `migration` the owner's.
-WORKER_READS_ONLY = ("sight", "read", "migration")
-GUARDED = (
-    "access command consent contact_point contact_point_history coordinator_post coordinator_post_history covers credential lead link"
-    " opportunity placement sight student student_profile"
-).split()
-DEFINERS = {"keep_sight", "keep_sight_place"}
+WORKER_READS_ONLY = ("sight", "read", "migration", "access_rule")
+GUARDED = [
+    "access",
+    "command",
+    "consent",
+    "contact_point",
+    "contact_point_history",
+    "coordinator_post",
+    "coordinator_post_history",
+    "covers",
+    "credential",
+    "handover",
+    "handover_try",
+    "lead",
+    "lead_offer",
+    "link",
+    "opportunity",
+    "outbox",
+    "placement",
+    "safety_net",
+    "sight",
+    "source",
+    "source_run",
+    "student",
+    "student_profile",
+    "support_request",
+]
+# What `command` may call; each begins with who acts, and is tried in tests/walls/test_keeper.py.
+CALLED = {
+    "hold",
+    "give",
+    "renew",
+    "finish",
+    "record_consent",
+    "withdraw_consent",
+    "request_support",
+    "answer_support",
+    "start_handover",
+    "renew_handover",
+    "handover_tries",
+    "count_try",
+    "open_handovers",
+    "settle_handover",
+    "move_handover",
+    "set_safety_net",
+    "offer_lead",
+    "settle_lead",
+}
+DEFINERS = {"keep_sight", "keep_sight_place", "keep_lead", "end_with_consent"} | CALLED
 
 _COLUMNS = """
 SELECT r.role, c.relname AS name, p.privilege,
-       array_agg(a.attname::text) FILTER (WHERE has_column_privilege($1 || r.role, c.oid, a.attnum, p.privilege)) AS may,
+       array_agg(a.attname::text) FILTER (WHERE has_column_privilege($1 || r.role, c.oid, a.attnum, p.privilege)) AS
+           may,
        array_agg(a.attname::text) AS every
 FROM unnest($2::text[]) r(role)
 CROSS JOIN unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'REFERENCES']) p(privilege)
 CROSS JOIN pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'v', 'p', 'm', 'f') AND ($3::text IS NULL OR c.relname = $3)
+WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'v', 'p', 'm', 'f') AND ($3::text IS NULL OR
+    c.relname = $3)
 GROUP BY 1, 2, 3
 """
 _TABLES = """
 SELECT r.role, c.relname AS name, p.privilege, has_table_privilege($1 || r.role, c.oid, p.privilege) AS may
-FROM unnest($2::text[]) r(role) CROSS JOIN unnest(ARRAY['DELETE', 'TRUNCATE', 'TRIGGER']) p(privilege) CROSS JOIN pg_class c
-WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'v', 'p', 'm', 'f') AND ($3::text IS NULL OR c.relname = $3)
+FROM unnest($2::text[]) r(role) CROSS JOIN unnest(ARRAY['DELETE', 'TRUNCATE', 'TRIGGER']) p(privilege) CROSS JOIN
+    pg_class c
+WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'v', 'p', 'm', 'f') AND ($3::text IS NULL OR
+    c.relname = $3)
 """
 
 
@@ -88,8 +172,8 @@ async def differences(owner: Any, table: str | None = None) -> list[str]:
         if said != set(row["may"] or ()):
             wrong.append(f"{row['role']} {row['privilege']} {row['name']}: {sorted(said ^ set(row['may'] or ()))}")
     for row in await owner.fetch(_TABLES, prefix, list(ROLES), table):
-        if bool(wanted(row["role"], row["name"], row["privilege"], ["all"])) != row["may"]:
-            wrong.append(f"{row['role']} {row['privilege']} {row['name']}")
+        said = wanted(row["role"], row["name"], row["privilege"], ["all"])
+        wrong += [f"{row['role']} {row['privilege']} {row['name']}"] if bool(said) != row["may"] else []
     return wrong
 
 
@@ -105,13 +189,18 @@ def wanted(role: str, table: str, privilege: str, every: list[str]) -> set[str]:
 
 # ---- what must be true of the database besides: each query gives what is wrong
 
-_GIVEN = "WITH g AS (SELECT $1::text[] AS guarded, $2::text[] AS definers, $3::text AS prefix, $4::text[] AS roles) "
+_GIVEN = (
+    "WITH g AS (SELECT $1::text[] AS guarded, $2::text[] AS definers, $3::text AS prefix, $4::text[] AS roles,"
+    " $5::text[] AS called) "
+)
 PROPS: Mapping[str, str] = {
     "row-level security is not forced on a guarded table": """
-        SELECT c.relname FROM g, pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relname = ANY (g.guarded)
+        SELECT c.relname FROM g, pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relname = ANY
+            (g.guarded)
         AND NOT (c.relrowsecurity AND c.relforcerowsecurity)""",
     "a table with a policy is not on the list": """
-        SELECT DISTINCT c.relname FROM g, pg_policy p JOIN pg_class c ON c.oid = p.polrelid WHERE c.relname <> ALL (g.guarded)""",
+        SELECT DISTINCT c.relname FROM g, pg_policy p JOIN pg_class c ON c.oid = p.polrelid WHERE c.relname <> ALL
+            (g.guarded)""",
     "a policy is for everybody": "SELECT polname FROM pg_policy WHERE 0 = ANY (polroles)",
     "a function runs with its owner's rights and is not the keeper's": """
         SELECT p.proname FROM g, pg_proc p WHERE p.pronamespace = 'public'::regnamespace AND p.prosecdef
@@ -120,6 +209,12 @@ PROPS: Mapping[str, str] = {
     "a keeper's function can be called": """
         SELECT p.proname || ' by ' || r FROM g, unnest(g.roles) r, pg_proc p
         WHERE p.pronamespace = 'public'::regnamespace AND p.prosecdef AND r <> 'keeper'
+        AND has_function_privilege(g.prefix || r, p.oid, 'EXECUTE')
+        AND NOT (r = 'command' AND p.proname = ANY (g.called))""",
+    "a function that only the keeper asks can be called": """
+        SELECT p.proname || ' by ' || r FROM g, unnest(g.roles) r, pg_proc p
+        WHERE p.pronamespace = 'public'::regnamespace AND r <> 'keeper'
+        AND p.proname IN ('guides', 'leads', 'covering', 'place_reason', 'tell')
         AND has_function_privilege(g.prefix || r, p.oid, 'EXECUTE')""",
     "a view does not ask with the reader's rights": """
         SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'v'
@@ -128,10 +223,13 @@ PROPS: Mapping[str, str] = {
         SELECT rolname FROM g, unnest(g.roles) r JOIN pg_roles ON true WHERE rolname = g.prefix || r
         AND (rolcanlogin OR rolinherit OR rolbypassrls OR rolsuper OR rolcreaterole OR rolcreatedb)""",
     "a role is a member of another": """
-        SELECT pg_get_userbyid(m.member) FROM g, unnest(g.roles) r, pg_auth_members m WHERE pg_get_userbyid(m.member) = g.prefix || r""",
+        SELECT pg_get_userbyid(m.member) FROM g, unnest(g.roles) r, pg_auth_members m WHERE pg_get_userbyid(m.member)
+            = g.prefix || r""",
     "everybody, or a role, may make things in the schema": """
-        SELECT r FROM g, unnest(g.roles) r WHERE r <> 'keeper' AND has_schema_privilege(g.prefix || r, 'public', 'CREATE')
-        UNION ALL SELECT 'PUBLIC' FROM pg_namespace n, aclexplode(n.nspacl) a WHERE n.nspname = 'public' AND a.grantee = 0""",
+        SELECT r FROM g, unnest(g.roles) r WHERE r <> 'keeper' AND has_schema_privilege(g.prefix || r, 'public',
+            'CREATE')
+        UNION ALL SELECT 'PUBLIC' FROM pg_namespace n, aclexplode(n.nspacl) a WHERE n.nspname = 'public' AND
+            a.grantee = 0""",
 }
 
 
@@ -140,6 +238,6 @@ async def unpropped(owner: Any) -> list[str]:
     prefix = role_prefix(await owner.fetchval("SELECT current_database()")) + "_"
     wrong = []
     for sentence, sql in PROPS.items():
-        rows = await owner.fetch(_GIVEN + sql, list(GUARDED), list(DEFINERS), prefix, list(ROLES))
+        rows = await owner.fetch(_GIVEN + sql, list(GUARDED), list(DEFINERS), prefix, list(ROLES), list(CALLED))
         wrong += [f"{sentence}: {row[0]}" for row in rows]
     return wrong

@@ -1,6 +1,7 @@
 """What is asked through the engine, how its answer is read back into keys of rows, and what the oracle says to it.
 
-`least` is the tier from which lists show: CANDIDATE, but TRACE where wall 3 stands alone: it guards who is seen at all, wall 2 the lists.
+`least` is the tier from which lists show: CANDIDATE, but TRACE where wall 3 stands alone: it guards who is seen at
+    all, wall 2 the lists.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from random import Random
 from typing import Any
 
 from tests.walls.data import World, some
-from tests.walls.oracle import TIERS, Seer, instant
+from tests.walls.oracle import Seer
 from tests.walls.walls import Walls
 
 STUDENT, CANDIDATE = ("SCHOOL", "MUNICIPALITY"), ("SERVICE_POINT", "EMPLOYER")
@@ -103,7 +104,9 @@ def _ids(name: str) -> Callable[[Walls, World, Seer, Random], Variables]:
     def variables(walls: Walls, world: World, seer: Seer, rng: Random) -> Variables:
         prefix = (name or type_of(seer.role)) + ":"
         ids = some(rng, [one for one in walls.keys(seer) if one.startswith(prefix)], 80)
-        foreign = [one for other in world.holders if other != seer for one in walls.keys(other) if one.startswith(prefix)]
+        foreign = [
+            one for other in world.holders if other != seer for one in walls.keys(other) if one.startswith(prefix)
+        ]
         return {"ids": ids + some(rng, foreign, 100 - len(ids))}
 
     return variables
@@ -124,20 +127,54 @@ def _asked(walls: Walls, seer: Seer, ids: Iterable[str]) -> Keys:
 
 
 PEOPLE = (
-    Operation("the list of people", frozenset({"sight"}), PERSON, lambda s: LIST.format(lists=lists(s.role)), many, _read_list, _expect_list),
-    Operation("people of a school", frozenset({"sight"}), STUDENT, lambda _: AT_SCHOOL, _at("school"), read_nodes, _expect_at("school")),
-    Operation("people of a town", frozenset({"sight"}), STUDENT, lambda _: AT_TOWN, _at("town"), read_nodes, _expect_at("municipality")),
+    Operation(
+        "the list of people",
+        frozenset({"sight"}),
+        PERSON,
+        lambda s: LIST.format(lists=lists(s.role)),
+        many,
+        _read_list,
+        _expect_list,
+    ),
+    Operation(
+        "people of a school",
+        frozenset({"sight"}),
+        STUDENT,
+        lambda _: AT_SCHOOL,
+        _at("school"),
+        read_nodes,
+        _expect_at("school"),
+    ),
+    Operation(
+        "people of a town",
+        frozenset({"sight"}),
+        STUDENT,
+        lambda _: AT_TOWN,
+        _at("town"),
+        read_nodes,
+        _expect_at("municipality"),
+    ),
     Operation("people by id", frozenset({"sight"}), PERSON, lambda _: BY_ID, _ids(""), read_nodes, _expect_people),
-    Operation("people as entities", frozenset({"sight"}), PERSON, lambda s: ENTITIES.format(type=type_of(s.role)), _representations,
-              read_nodes, _expect_people),
-)  # fmt: skip
+    Operation(
+        "people as entities",
+        frozenset({"sight"}),
+        PERSON,
+        lambda s: ENTITIES.format(type=type_of(s.role)),
+        _representations,
+        read_nodes,
+        _expect_people,
+    ),
+)
 
 # ---- what stands below them
 
-BELOW = "query($n: Int!) {{ page: {lists}(first: $n) {{ nodes {{ id below: {below}(first: $n) {{ nodes {{ id }} }} }} }} }}"
+BELOW = (
+    "query($n: Int!) {{ page: {lists}(first: $n) {{ nodes {{ id below: {below}(first: $n) {{ nodes {{ id }} }} }} }} }}"
+)
 ROOT = "query($n: Int!) { page: placements(first: $n) { totalCount nodes { id } } }"
 CASE = """query($n: Int!) {{ page: placements(first: $n) {{ nodes {{ id person: {one} {{
-    id disclosure {fields} placements(first: $n) {{ nodes {{ id }} }} credentials(first: $n) {{ nodes {{ id }} }} }} }} }} }}"""
+    id disclosure {fields} placements(first: $n) {{ nodes {{ id }} }} credentials(first: $n) {{ nodes {{ id }} }} }}
+        }} }} }}"""
 STUDENT_FIELDS = "profile: destinationAim school {{ brin }} lead {{ party }} {reference}"
 CANDIDATE_FIELDS = "profile: sectors highestCredential"
 
@@ -183,7 +220,11 @@ def _read_case(walls: Walls, seer: Seer, data: Any) -> Keys:
             continue
         student = known(walls, seer, person["id"])
         found |= {(key, student), (student, person["disclosure"])}
-        found |= {(student, name) for name in ("profile", "school", "lead", "reference", "highestCredential") if person.get(name) is not None}
+        found |= {
+            (student, name)
+            for name in ("profile", "school", "lead", "reference", "highestCredential")
+            if person.get(name) is not None
+        }
         for name in ("placements", "credentials"):
             found |= {(name, known(walls, seer, row["id"])) for row in (person[name] or {"nodes": []})["nodes"]}
     return found
@@ -202,120 +243,102 @@ def _expect_case(walls: Walls, seer: Seer, _: Variables, __: str) -> Keys:
         led = {row["student"] for row in oracle.rows["lead"] if row["until_at"].year == 9999}
         found |= {(student, "school") for student in people & seen}
         found |= {(student, "lead") for student in people & led & {one for one, _ in oracle.lead(seer)}}
-        found |= {(student, "reference") for student in people & {one for _, one, _ in oracle.link(seer)}}
+        own = {(source, one) for source, one, _ in oracle.link(seer)} & oracle.numbers
+        if seer.role == "SCHOOL":
+            found |= {(one, "reference") for source, one in own if source == seer.party and one in people}
     else:
         having = {row["student"] for row in oracle.rows["credential"]}
         found |= {(student, "highestCredential") for student in people & seen & having}
     return found
 
 
-CASES = (
-    Operation("all placements", frozenset({"placement", "sight_case"}), PERSON, lambda _: ROOT, many, read_nodes, _expect_cases("placement")),
-    Operation("placements of the list", frozenset({"placement"}), PERSON, _below("placements"), many, _read_below, _expect_below("placement")),
-    Operation("credentials of the list", frozenset({"credential"}), PERSON, _below("credentials"), many, _read_below,
-              _expect_below("credential")),
-    Operation("placements by id", frozenset({"placement", "sight_case"}), PERSON, lambda _: BY_ID, _ids("Placement"), read_nodes,
-              _expect_cases("placement")),
-    Operation("credentials by id", frozenset({"credential", "sight_case"}), PERSON, lambda _: BY_ID, _ids("Credential"), read_nodes,
-              _expect_cases("credential")),
-    Operation("a person through a case", frozenset({"sight_case", "student_profile", "lead", "link", "placement", "credential"}), PERSON,
-              _case, many, _read_case, _expect_case),
-)  # fmt: skip
+# ---- what partners are asked: the engine of the walls has partners that say by what key
 
-# ---- the directory
-
-OFFERS = "query($n: Int!) { page: opportunities(first: $n) { nodes { id } } }"
-OFFERED_BY = "query($n: Int!, $by: ID!) { place: employer(kvk: $by) { page: opportunities(first: $n) { nodes { id } } } }"
-HISTORY = "{ regions { code post { history { organisation } } } }"
-
-
-def read_uuids(_: Walls, __: Seer, data: Any) -> Keys:
-    nodes = (data.get("page") or (data.get("place") or {}).get("page") or data)["nodes"]
-    return {node["id"].partition(":")[2] for node in nodes if node}
-
-
-def _sample(table: str, name: str) -> Callable[[Walls, World, Seer, Random], Variables]:
-    def variables(walls: Walls, world: World, _: Seer, rng: Random) -> Variables:
-        made = world.opportunities if table == "opportunity" else []
-        ids = [*made, *some(rng, [row["id"] for row in walls.oracle.rows[table]], 100 - len(made))]
-        return {"ids": [f"{name}:{one}" for one in ids]}
-
-    return variables
-
-
-def _expect_sample(table: str) -> Callable[[Walls, Seer, Variables, str], Keys]:
-    def expect(walls: Walls, seer: Seer, variables: Variables, _: str) -> Keys:
-        visible = {str(one) for one in getattr(walls.oracle, table)(seer)}
-        return visible & {one.partition(":")[2] for one in variables["ids"]} if "ids" in variables else visible
-
-    return expect
-
-
-def _an_employer(_: Walls, world: World, __: Seer, rng: Random) -> Variables:
-    return {"n": 5_000, "by": rng.choice(world.employers)}
-
-
-def _expect_offers(walls: Walls, seer: Seer, variables: Variables, _: str) -> Keys:
-    offered = {row["id"] for row in walls.oracle.rows["opportunity"] if row["employer"] == variables["by"]}
-    return {str(one) for one in walls.oracle.opportunity(seer) & offered}
-
-
-def _read_history(_: Walls, __: Seer, data: Any) -> Keys:
-    return {row["organisation"] for region in data["regions"] for row in region["post"]["history"]}
-
-
-def _expect_history(walls: Walls, seer: Seer, _: Variables, __: str) -> Keys:
-    return {f"{region} {n}" for region, n in walls.oracle.coordinator_post_history(seer)}
-
-
-DIRECTORY = (
-    Operation("all opportunities", frozenset({"opportunity"}), EVERY, lambda _: OFFERS, many, read_uuids, _expect_sample("opportunity")),
-    Operation("opportunities by id", frozenset({"opportunity"}), EVERY, lambda _: BY_ID, _sample("opportunity", "Opportunity"), read_uuids,
-              _expect_sample("opportunity")),
-    Operation("opportunities of an employer", frozenset({"opportunity"}), EVERY, lambda _: OFFERED_BY, _an_employer, read_uuids, _expect_offers),
-    Operation("contact points by id", frozenset({"contact_point"}), EVERY, lambda _: BY_ID, _sample("contact_point", "ContactPoint"),
-              read_uuids, _expect_sample("contact_point")),
-    Operation("histories of posts", frozenset({"coordinator_post_history"}), ("COORDINATOR", "NATIONAL"), lambda _: HISTORY,
-              lambda *_: {}, _read_history, _expect_history),
-)  # fmt: skip
-OPERATIONS = (*PEOPLE, *CASES, *DIRECTORY)
-
-# ---- plain reads, for wall 3 alone
-
-PLAIN: Mapping[str, tuple[str, ...]] = {
-    "student_profile": ("student",),
-    "placement": ("student", "n"),
-    "credential": ("student", "n"),
-    "lead": ("student", "from_at"),
-    "link": ("source", "student", "from_at"),
-    "opportunity": ("id",),
-    "contact_point": ("id",),
-    "contact_point_history": ("contact", "n"),
-    "coordinator_post": ("region",),
-    "coordinator_post_history": ("region", "n"),
-    "covers": ("id",),
-    "access": ("student", "case_type", "case_n", "ends_at", "ended_at"),
+TOLD = {
+    "Student": "school: identity { key: givenName } case: support { jobcoach { key: name } }",
+    "Candidate": "school: givenName case: jobcoach { key: name }",
 }
-INSTANTS = ("until_identified", "until_given_name", "until_candidate", "seen_until")
 
 
-async def plain(walls: Walls, seer: Seer, table: str) -> tuple[Keys, Keys]:
-    """The keys of a table as the reader gets them, and as the oracle does."""
-    if table == "sight":
-        rows = await walls.plain(seer, f"SELECT student, {', '.join(INSTANTS)} FROM sight")
-        found = {(row["student"], _tier(row, walls.oracle.now)) for row in rows or ()}
-        return found, (set(walls.oracle.sight(seer).items()) if seer.role in PERSON else set())
-    if table == "party_region":
-        rows = await walls.plain(seer, "SELECT party, region FROM party_region")
-        return {tuple(row) for row in rows or ()}, {(seer.party, region) for region in walls.oracle.regions(seer)}
-    columns = PLAIN[table]
-    rows = await walls.plain(seer, f"SELECT {', '.join(columns)} FROM {table}")
-    found = {row[0] if len(columns) == 1 else tuple(map(instant, row)) for row in rows or ()}
-    return found, getattr(walls.oracle, table)(seer)
+def _keys_told(seer: Seer) -> str:
+    lists_, fields = lists(seer.role), TOLD[type_of(seer.role)]
+    return f"query($n: Int!) {{ page: {lists_}(first: $n) {{ nodes {{ id {fields} }} }} }}"
 
 
-def _tier(row: Any, now: Any) -> str:
-    return next((tier for tier, name in zip(reversed(TIERS), INSTANTS, strict=True) if instant(row[name]) > now), "none")
+def _read_told(walls: Walls, seer: Seer, data: Any) -> Keys:
+    found: Keys = set()
+    for node in data["page"]["nodes"]:
+        for layer in ("school", "case"):
+            told = node[layer]
+            while isinstance(told, dict):
+                (told,) = told.values()
+            if told is not None:
+                found.add((known(walls, seer, node["id"]), layer, told))
+    return found
 
 
-PLAIN_TABLES = ("sight", "party_region", *PLAIN)
+CASES = (
+    Operation(
+        "what partners are asked",
+        frozenset({"link"}),
+        (*STUDENT, "EMPLOYER"),
+        _keys_told,
+        many,
+        _read_told,
+        lambda walls, seer, _, __: walls.oracle.asked(seer),
+    ),
+    Operation(
+        "all placements",
+        frozenset({"placement", "sight_case"}),
+        PERSON,
+        lambda _: ROOT,
+        many,
+        read_nodes,
+        _expect_cases("placement"),
+    ),
+    Operation(
+        "placements of the list",
+        frozenset({"placement"}),
+        PERSON,
+        _below("placements"),
+        many,
+        _read_below,
+        _expect_below("placement"),
+    ),
+    Operation(
+        "credentials of the list",
+        frozenset({"credential"}),
+        PERSON,
+        _below("credentials"),
+        many,
+        _read_below,
+        _expect_below("credential"),
+    ),
+    Operation(
+        "placements by id",
+        frozenset({"placement", "sight_case"}),
+        PERSON,
+        lambda _: BY_ID,
+        _ids("Placement"),
+        read_nodes,
+        _expect_cases("placement"),
+    ),
+    Operation(
+        "credentials by id",
+        frozenset({"credential", "sight_case"}),
+        PERSON,
+        lambda _: BY_ID,
+        _ids("Credential"),
+        read_nodes,
+        _expect_cases("credential"),
+    ),
+    Operation(
+        "a person through a case",
+        frozenset({"sight_case", "student_profile", "lead", "link", "placement", "credential"}),
+        PERSON,
+        _case,
+        many,
+        _read_case,
+        _expect_case,
+    ),
+)

@@ -2,7 +2,8 @@
 
 Laws
 1. Transcribed by hand; imports nothing of auth, federation or resolvers, and reads `access`, never `sight`.
-2. Slow and plain on purpose: one sentence of the design, one line here. Where two pages differ, the stricter for the young person.
+2. Slow and plain on purpose: one sentence of the design, one line here. Where two pages differ, the stricter for the
+    young person.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ ROLE_OF = {  # graph.md 1
 }
 READ = (
     "access",
+    "support_request",
+    "handover",
     "student",
     "student_profile",
     "placement",
@@ -48,6 +51,8 @@ READ = (
     "service_point",
     "region_neighbour",
     "command",
+    "source",
+    "source_run",
 )
 Row = Mapping[str, Any]
 Case = tuple[UUID, int]
@@ -113,7 +118,7 @@ class Oracle:
     @classmethod
     async def read(cls, owner: Any) -> Oracle:
         """Reads every row as the owner, once."""
-        found = {}
+        found: dict[str, list[Row]] = {}
         for table in READ:
             rows = await owner.fetch(f"SELECT * FROM {table}")
             found[table] = [{name: instant(value) for name, value in row.items()} for row in rows]
@@ -155,7 +160,10 @@ class Oracle:
 
     @once
     def placement(self, seer: Seer) -> set[Case]:
-        """SCHOOL and MUNICIPALITY: of students seen, or the one case. SERVICE_POINT: also of its own opportunities only. EMPLOYER: own only."""
+        """SCHOOL and MUNICIPALITY:
+
+        of students seen, or the one case. SERVICE_POINT: also of its own opportunities only. EMPLOYER: own only.
+        """
         visible = self._below(seer, "PLACEMENT", "placement")
         if seer.role == "EMPLOYER":
             visible = [row for row in visible if row["employer"] == seer.code]
@@ -186,15 +194,52 @@ class Oracle:
 
     @once
     def link(self, seer: Seer) -> set[tuple[str, UUID, datetime]]:
-        """The school's own number, for the own school only."""
+        """The school's own number, for the own school only; and the keys by which partners are asked, below."""
         seen = self.seen(seer) if seer.role == "SCHOOL" else set()
         rows = [row for row in self.rows["link"] if row["student"] in seen and row["source"] == seer.party]
+        rows += [row for layer in ("school", "case") for row in self._keys(seer, layer)]
         return {(row["source"], row["student"], row["from_at"]) for row in rows}
+
+    def _keys(self, seer: Seer, layer: str) -> list[Row]:
+        """graph.md 4: `identity` at IDENTIFIED, the own school's of a school; of an employer the given name.
+
+        `support` of a municipality's own case; of the jobcoach's contact, any case. The rows of `link` behind them.
+        """
+        if seer.role not in ("SCHOOL", "MUNICIPALITY", "EMPLOYER"):
+            return []
+        told = self.seen(seer, "GIVEN_NAME" if seer.role == "EMPLOYER" else "IDENTIFIED")
+        only_own = seer.role == "SCHOOL" if layer == "school" else seer.role == "MUNICIPALITY"
+        kinds = ("school",) if layer == "school" else ("municipality", "service")
+        return [
+            row
+            for row in self.rows["link"]
+            if row["student"] in told
+            and (row["source"] == seer.party if only_own else row["source"].partition(":")[0] in kinds)
+        ]
+
+    @once
+    def asked(self, seer: Seer) -> set[tuple[UUID, str, str]]:
+        """(student, 'school' or 'case', what the partner is told): of the open keys the latest."""
+        found: dict[tuple[UUID, str], Row] = {}
+        for layer, kinds in (("school", ("school",)), ("case", ("municipality", "service"))):
+            for row in sorted(self._keys(seer, layer), key=lambda row: (row["from_at"], row["source"])):
+                if row["until_at"].year == 9999 and row["source"].partition(":")[0] in kinds:
+                    before = found.get((row["student"], layer))
+                    if before is None or before["from_at"] < row["from_at"]:
+                        found[row["student"], layer] = row
+        return {(student, layer, f"{row['source']} {row['key']}") for (student, layer), row in found.items()}
+
+    @property
+    def numbers(self) -> set[tuple[str, UUID]]:
+        """(source, student) of the keys that are open."""
+        return {(row["source"], row["student"]) for row in self.rows["link"] if row["until_at"].year == 9999}
 
     @once
     def opportunity(self, seer: Seer) -> set[UUID]:
         """Public ones for all; own region; a school's neighbours too; an employer's and a service point's own."""
-        regions = self.regions(seer) if seer.role in ("SCHOOL", "SERVICE_POINT", "MUNICIPALITY", "COORDINATOR") else set()
+        regions = (
+            self.regions(seer) if seer.role in ("SCHOOL", "SERVICE_POINT", "MUNICIPALITY", "COORDINATOR") else set()
+        )
         if seer.role == "SCHOOL":
             regions = regions | {b["neighbour"] for b in self.rows["region_neighbour"] if b["region"] in regions}
         found = set()
@@ -227,7 +272,7 @@ class Oracle:
         partner = seer.role not in ("PUBLIC", "EMPLOYER") and seer.function != "reader"
         return {row["id"] for row in self.rows["contact_point"] if partner or not row["partner_only"]}
 
-    def coordinator_post(self, seer: Seer) -> set[str]:
+    def coordinator_post(self, _: Seer) -> set[str]:
         """All posts; which columns is a matter of grants."""
         return {row["region"] for row in self.rows["coordinator_post"]}
 
@@ -249,17 +294,68 @@ class Oracle:
 
     @once
     def access(self, seer: Seer) -> set[tuple[Any, ...]]:
-        """Its own reasons, open or not."""
+        """Its own reasons, open or not; of the own school's students the open ones of all."""
+        mine = [row for row in self.rows["access"] if row["seer"] == seer.key]
         return {
             (row["student"], row["case_type"], row["case_n"], row["ends_at"], row["ended_at"])
-            for row in self.rows["access"]
-            if row["seer"] == seer.key
+            for row in (*mine, *self.grants(seer))
         }
+
+    def grants(self, seer: Seer) -> list[Row]:
+        """Who sees a student and why: open reasons, for the guidance of the own school, which sees it IDENTIFIED."""
+        if seer.role != "SCHOOL" or seer.function != "guidance":
+            return []
+        at = {row["id"]: row["school"] for row in self.rows["student"]}
+        own = {one for one in self.seen(seer, "IDENTIFIED") if at[one] == seer.code}
+        return [
+            row
+            for row in self.rows["access"]
+            if row["student"] in own and row["ended_at"].year == 9999 and row["ends_at"] > self.now
+        ]
+
+    @once
+    def support_request(self, seer: Seer) -> set[Case]:
+        """Of who asked and who is addressed, while they see the young person IDENTIFIED."""
+        seen = self.seen(seer, "IDENTIFIED") if seer.role in ("SCHOOL", "MUNICIPALITY") else set()
+        rows = [row for row in self.rows["support_request"] if seer.key in (row["from_seer"], row["to_seer"])]
+        return {(row["student"], row["n"]) for row in rows if row["student"] in seen}
+
+    @once
+    def handover(self, seer: Seer) -> set[Case]:
+        """Of the school that started it, while it sees the young person IDENTIFIED."""
+        seen = self.seen(seer, "IDENTIFIED") if seer.role == "SCHOOL" else set()
+        rows = [row for row in self.rows["handover"] if row["from_seer"] == seer.key]
+        return {(row["student"], row["n"]) for row in rows if row["student"] in seen}
+
+    @once
+    def source(self, seer: Seer) -> set[str]:
+        """How partner systems run: a party its own, a coordinator its region's parties', national all but readers."""
+        if seer.role in ("SCHOOL", "SERVICE_POINT", "MUNICIPALITY"):
+            return {row["key"] for row in self.rows["source"] if row["party"] == seer.party}
+        if seer.role == "NATIONAL" and seer.function != "reader":
+            return {row["key"] for row in self.rows["source"]}
+        return {
+            row["key"]
+            for row in self.rows["source"]
+            if seer.role == "COORDINATOR" and self._region_of_party(row["party"]) == seer.code
+        }
+
+    @once
+    def source_run(self, seer: Seer) -> set[UUID]:
+        return {row["id"] for row in self.rows["source_run"] if row["source"] in self.source(seer)}
+
+    def _region_of_party(self, party: str) -> str | None:
+        kinds = {"school": "SCHOOL", "municipality": "MUNICIPALITY", "servicepoint": "SERVICE_POINT"}
+        kind, _, code = party.partition(":")
+        return self._region_of(kinds.get(kind, ""), code)
 
     # ---- graph.md 5: who may change which contact point and post
 
     def may_change_contact(self, seer: Seer, kind: str, owner: str) -> bool:
-        """School, board, service point, municipality, Doorstroompunt their own; a coordinator those of its region; national all."""
+        """School, board, service point, municipality, Doorstroompunt their own;
+
+        a coordinator those of its region; national all.
+        """
         own = {
             "school": "SCHOOL",
             "board": "SCHOOL_BOARD",
@@ -276,7 +372,11 @@ class Oracle:
         return seer.kind in own and (own[seer.kind], seer.code) == (kind, owner)
 
     def _region_of(self, kind: str, owner: str) -> str | None:
-        tables = {"SCHOOL": ("school", "brin"), "MUNICIPALITY": ("municipality", "code"), "SERVICE_POINT": ("service_point", "code")}
+        tables = {
+            "SCHOOL": ("school", "brin"),
+            "MUNICIPALITY": ("municipality", "code"),
+            "SERVICE_POINT": ("service_point", "code"),
+        }
         if kind == "REGION":
             return owner
         if kind not in tables:

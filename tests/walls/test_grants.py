@@ -26,9 +26,16 @@ async def test_what_holds_the_walls_up_stands(database_url: str) -> None:
 
 @pytest.mark.parametrize(
     "seer",
-    ["board:90001#figures", "sbb#recognition", "servicepoint:AM27-LEERWERKLOKET#information", "school:90ZX00#administration",
-     "coordinator:AM27#coordinator", "national#lead", "employer:90000001#mentor\n"],
-)  # fmt: skip
+    [
+        "board:90001#figures",
+        "sbb#recognition",
+        "servicepoint:AM27-LEERWERKLOKET#information",
+        "school:90ZX00#administration",
+        "coordinator:AM27#coordinator",
+        "national#lead",
+        "employer:90000001#mentor\n",
+    ],
+)
 async def test_who_is_not_in_the_table_of_purposes_can_hold_no_reason(database_url: str, seer: str) -> None:
     connection = await asyncpg.connect(database_url)
     try:

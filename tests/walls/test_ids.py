@@ -1,4 +1,5 @@
-"""No two seers share a value, or a part of one, in any id, cursor or header about one young person; and a read is told before it leaves.
+"""No two seers share a value, or a part of one, in any id, cursor or header about one young person; and a read is
+told before it leaves.
 
 Through the whole hub, over HTTP: one young person of whom every kind of party has a reason, asked for as each of them.
 """
@@ -23,12 +24,24 @@ from tests.spil.hub_kit import Actor, Country, Hub, codes, hub_of, make_country
 
 BELOW = "{ edges { cursor node { id } } nodes { id } pageInfo { startCursor endCursor } }"
 PAGE = f"edges {{ cursor node {{ id disclosure placements {BELOW} credentials {BELOW} }} }}"
-LIST = "query($n: Int!, $c: Cursor) {{ page: {lists}(first: $n, after: $c{order}) {{ {page} pageInfo {{ hasNextPage endCursor }} }} }}"
+LIST = """query($n: Int!, $c: Cursor) {{
+    page: {lists}(first: $n, after: $c{order}) {{ {page} pageInfo {{ hasNextPage endCursor }} }} }}"""
 ONE = "query($id: ID!) {{ one: node(id: $id) {{ id ... on {kind} {{ {fields} }} }} }}"
 ROOT = f"{{ page: placements(first: 100) {BELOW} }}"
+ADD = """
+INSERT INTO access (seer, student, tier, purpose, ends_at) VALUES ($1, $2, 'IDENTIFIED', 'CARE_ROUTE', 'infinity')"""
 WINDOW = 8  # letters or bytes in a row that two seers would have to share
 DRAWN_PER_REQUEST = ("x-request-id", "traceparent")
-ABOUT_NOBODY = {"content-type", "content-length", "date", "server", "x-content-type-options", "referrer-policy", "cache-control", "connection"}
+ABOUT_NOBODY = {
+    "content-type",
+    "content-length",
+    "date",
+    "server",
+    "x-content-type-options",
+    "referrer-policy",
+    "cache-control",
+    "connection",
+}
 
 
 @dataclass(frozen=True)
@@ -56,7 +69,9 @@ async def student(land: Country) -> UUID:
     """A young person with two placements and two credentials, whom all five parties see whole."""
     owner = await asyncpg.connect(land.owner)
     try:
-        found: UUID = await owner.fetchval("SELECT id FROM student WHERE school = $1 ORDER BY id LIMIT 1", _code(land.school))
+        found: UUID = await owner.fetchval(
+            "SELECT id FROM student WHERE school = $1 ORDER BY id LIMIT 1", _code(land.school)
+        )
         await owner.execute("DELETE FROM placement WHERE student = $1", found)
         await owner.execute("DELETE FROM credential WHERE student = $1", found)
         offer = "SELECT id FROM opportunity WHERE service_point = $1 LIMIT 1"
@@ -66,11 +81,12 @@ async def student(land: Country) -> UUID:
             [(found, n, _code(land.employer), await owner.fetchval(offer, land.service_point[0])) for n in (1, 2)],
         )
         await owner.executemany(
-            "INSERT INTO credential (student, n, kind, title, issued_on) VALUES ($1, $2, 'DIPLOMA', 'Titel', '2026-01-01')",
+            "INSERT INTO credential (student, n, kind, title, issued_on)"
+            " VALUES ($1, $2, 'DIPLOMA', 'Titel', '2026-01-01')",
             [(found, n) for n in (1, 2)],
         )
         await owner.executemany(
-            "INSERT INTO access (seer, student, tier, purpose, ends_at) VALUES ($1, $2, 'IDENTIFIED', 'EVIDENCE', 'infinity')",
+            ADD,
             [("#".join(actor), found) for actor in _actors(land)],
         )
     finally:
@@ -95,7 +111,9 @@ async def _sights(land: Country, student: UUID) -> dict[str, Any]:
 
 
 async def _told(hub: Hub, land: Country, student: UUID, actor: Actor) -> Known:
-    """Every id and cursor about the young person that the party can lay its hands on, and the headers that came with them."""
+    """Every id and cursor about the young person that the party can lay its hands on, and the headers that came with
+    them.
+    """
     of_students = actor[0].startswith(("school", "municipality", "service:"))
     kind, lists = ("Student", "students") if of_students else ("Candidate", "candidates")
     id_ = f"{kind}:{(await _sights(land, student))['#'.join(actor)]['alias']}"
@@ -104,7 +122,9 @@ async def _told(hub: Hub, land: Country, student: UUID, actor: Actor) -> Known:
         document = LIST.format(lists=lists, order=order, page=PAGE)
         edge = await _edge_of(hub, actor, document, id_)
         values |= set(_texts(edge))
-    answer = await hub.ask(ONE.format(kind=kind, fields=f"placements {BELOW} credentials {BELOW}"), {"id": id_}, as_party=actor)
+    answer = await hub.ask(
+        ONE.format(kind=kind, fields=f"placements {BELOW} credentials {BELOW}"), {"id": id_}, as_party=actor
+    )
     values |= set(_texts(answer.json()["data"]))
     headers.append(answer.headers)
     root = await hub.data(ROOT, as_party=actor)
@@ -139,7 +159,10 @@ def _texts(found: Any) -> Iterator[str]:
 
 
 def parts(value: str) -> set[bytes]:
-    """A value and its parts: what stands after the type, between dots and dashes, and what a cursor's letters encode."""
+    """A value and its parts:
+
+    what stands after the type, between dots and dashes, and what a cursor's letters encode.
+    """
     pieces = {piece for piece in re.split(r"[:.]", value.partition(":")[2] or value) if piece}
     found = {piece.replace("-", "").encode() for piece in pieces}
     if ":" not in value:
@@ -176,7 +199,9 @@ async def test_no_header_is_about_a_young_person(hub: Hub, land: Country, studen
         assert len(set(drawn)) == len(drawn)
 
 
-async def test_ids_and_cursors_say_nothing_of_the_key_and_come_from_chance(hub: Hub, land: Country, student: UUID) -> None:
+async def test_ids_and_cursors_say_nothing_of_the_key_and_come_from_chance(
+    hub: Hub, land: Country, student: UUID
+) -> None:
     sights = await _sights(land, student)
     told = {known.actor: known for known in [await _told(hub, land, student, actor) for actor in _actors(land)]}
     drawn = [row[name] for row in sights.values() for name in ("alias", "id_salt")]
@@ -206,20 +231,22 @@ def _derivable(seer: str, student: UUID, alias: UUID) -> Iterator[bytes]:
 
 
 async def test_a_name_that_ended_never_comes_back_for_another_seer(land: Country, student: UUID) -> None:
-    """Whoever sees the young person anew after erasure of the pair has a new alias; while the pair lasts, it keeps the old one."""
+    """Whoever sees the young person anew after erasure of the pair has a new alias;
+
+    while the pair lasts, it keeps the old one.
+    """
     owner = await asyncpg.connect(land.owner)
     try:
         seer = "uwv#uwv"
-        add = "INSERT INTO access (seer, student, tier, purpose, ends_at) VALUES ($1, $2, 'IDENTIFIED', 'CARE_ROUTE', 'infinity')"
         alias = "SELECT alias FROM sight WHERE seer = $1 AND student = $2"
-        await owner.execute(add, seer, student)
+        await owner.execute(ADD, seer, student)
         first = await owner.fetchval(alias, seer, student)
         await owner.execute("UPDATE access SET ended_at = now() WHERE seer = $1", seer)
-        await owner.execute(add, seer, student)
+        await owner.execute(ADD, seer, student)
         assert await owner.fetchval(alias, seer, student) == first
         await owner.execute("DELETE FROM access WHERE seer = $1", seer)
         await owner.execute("DELETE FROM sight WHERE seer = $1", seer)
-        await owner.execute(add, seer, student)
+        await owner.execute(ADD, seer, student)
         assert await owner.fetchval(alias, seer, student) != first
     finally:
         await owner.execute("DELETE FROM access WHERE seer = 'uwv#uwv'")
@@ -242,7 +269,9 @@ async def test_one_seers_ids_and_cursors_are_nothing_to_another(hub: Hub, land: 
 # ---- the reads log, end to end
 
 
-async def test_the_row_in_the_reads_log_names_the_young_people_of_the_answer(hub: Hub, land: Country, student: UUID) -> None:
+async def test_the_row_in_the_reads_log_names_the_young_people_of_the_answer(
+    hub: Hub, land: Country, student: UUID
+) -> None:
     owner = await asyncpg.connect(land.owner)
     try:
         for actor in _actors(land):
@@ -253,7 +282,9 @@ async def test_the_row_in_the_reads_log_names_the_young_people_of_the_answer(hub
             rows = await owner.fetch("SELECT * FROM read WHERE request_id = $1", answer.headers["x-request-id"])
             assert [row["seer"] for row in rows] == ["#".join(actor)]
             named = await owner.fetch(
-                "SELECT alias::text FROM sight WHERE seer = $1 AND student = ANY ($2)", "#".join(actor), rows[0]["students"]
+                "SELECT alias::text FROM sight WHERE seer = $1 AND student = ANY ($2)",
+                "#".join(actor),
+                rows[0]["students"],
             )
             assert {row[0] for row in named} == aliases
             assert len(rows[0]["students"]) == len(aliases)
@@ -262,7 +293,10 @@ async def test_the_row_in_the_reads_log_names_the_young_people_of_the_answer(hub
 
 
 async def test_without_the_reads_log_nobody_is_shown(hub: Hub, land: Country, student: UUID) -> None:
-    """The log is locked: no bytes about a young person leave; questions about none are answered; afterwards all goes on."""
+    """The log is locked:
+
+    no bytes about a young person leave; questions about none are answered; afterwards all goes on.
+    """
     document, regions = "{ students(first: 2) { nodes { id } } }", "{ regions { code } }"
     accept = "application/graphql-response+json"
     owner = await asyncpg.connect(land.owner)

@@ -6,6 +6,7 @@ import os
 import time
 from random import Random
 
+from auth.policy import PREDICATES
 from tests.walls import mutants
 from tests.walls.catching import alive, caught, table
 from tests.walls.conftest import Raise
@@ -36,7 +37,10 @@ async def test_without_a_mutant_nothing_is_caught(raised: Raise) -> None:
     """The tests that catch are still where there is nothing to catch."""
     async with raised(1) as (walls, world):
         for kind in ("policy", "grant", "prop"):
-            assert await caught(walls, world, mutants.Mutant(kind, "nothing", "", "SELECT 1", table="contact_point")) is None
-        for role, predicates in mutants.PREDICATES.items():
+            assert (
+                await caught(walls, world, mutants.Mutant(kind, "nothing", "", "SELECT 1", table="contact_point"))
+                is None
+            )
+        for role, predicates in PREDICATES.items():
             for name, sql in predicates.items():
                 assert await caught(walls, world, mutants.Mutant("predicate", "", "", "", role, name, sql)) is None

@@ -9,7 +9,7 @@ import pytest
 
 from tests.walls.conftest import Raise
 from tests.walls.differential import Case, Tally, disagreement, draw
-from tests.walls.operations import OPERATIONS, PLAIN_TABLES
+from tests.walls.questions import OPERATIONS, PLAIN_TABLES
 from tests.walls.writes import wrong_writes
 
 CASES = int(os.environ.get("SPIL_WALL_CASES", "1000"))

@@ -1,4 +1,5 @@
-"""Each wall alone, on one connection inside one transaction: the engine as owner, the engine or a plain read as a reader.
+"""Each wall alone, on one connection inside one transaction: the engine as owner, the engine or a plain read as a
+reader.
 
 wall 2   the engine's statement, run by the owner, whom no policy holds back, and without `spil.seer`
 wall 3   the same without a predicate, or `SELECT keys FROM table`, run as the role's reader with `spil.seer`
@@ -7,7 +8,7 @@ wall 3   the same without a predicate, or `SELECT keys FROM table`, run as the r
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
@@ -20,6 +21,7 @@ import orjson
 from auth.contracts import cut
 from auth.policy import PREDICATES, directory_tables
 from auth.viewer import Role, Viewer
+from federation.catalogue import Ask
 from federation.cursors import Cursors
 from federation.engine import Contract, Engine, ReadOf, encode
 from federation.limits import Limits
@@ -61,7 +63,24 @@ def engine_of(store: Any, record: Any, predicates: Predicates, limits: Limits = 
         role.value: Contract(schema, Rules(role.value.lower(), predicates[role], directory_tables(role), {"sdl": ""}))
         for role, schema in _schemas().items()
     }
-    return Engine(made, catalogue(), store, record, Cursors(bytes(64)), limits)
+    return Engine(made, catalogue(ECHOES), store, record, Cursors(bytes(64)), limits)
+
+
+def _echo(shape: Callable[[str], Any]) -> Ask:
+    """A partner that says what it was asked."""
+
+    async def ask(_: Any, keys: Sequence[str]) -> Mapping[str, Any]:
+        return {key: shape(key) for key in keys}
+
+    return ask
+
+
+ECHOES: Mapping[str, Ask] = {
+    "identity": _echo(lambda key: {"givenName": key}),
+    "support": _echo(lambda key: {"jobcoach": {"name": key}}),
+    "givenName": _echo(lambda key: key),
+    "jobcoach": _echo(lambda key: {"name": key}),
+}
 
 
 @dataclass
@@ -160,7 +179,7 @@ class Walls:
 class _AsOwner:
     walls: Walls
 
-    async def read(self, role: str | None, seer: str | None, sql: str, values: Sequence[Any]) -> Sequence[Any]:
+    async def read(self, _: str | None, __: str | None, sql: str, values: Sequence[Any]) -> Sequence[Any]:
         row: Sequence[Any] = await self.walls.owner.fetchrow(sql, *values)
         return row
 
@@ -179,7 +198,9 @@ class _AsReader:
 @asynccontextmanager
 async def standing(url: str) -> AsyncIterator[Any]:
     """The owner's connection in a transaction that is rolled back, as one who may become every reader."""
-    owner = await asyncpg.connect(url, server_settings=SESSION, statement_cache_size=500, max_cacheable_statement_size=0)
+    owner = await asyncpg.connect(
+        url, server_settings=SESSION, statement_cache_size=500, max_cacheable_statement_size=0
+    )
     transaction = owner.transaction(isolation="repeatable_read")
     try:
         await transaction.start()

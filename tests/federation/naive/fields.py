@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from tests.federation.naive import people
+from tests.federation.naive import people, sources
 from tests.federation.naive import things as t
 from tests.federation.naive.keys import by_id, by_representation
 from tests.federation.naive.rights import Eyes, Refusal
@@ -171,6 +171,11 @@ FIELDS: dict[str, Give] = {
     "Query.candidates": lambda eyes, row, a: t.candidates(eyes, "Query.candidates", eyes.people(), a),
     "Query.placements": lambda eyes, row, a: t.placements(eyes, "Query.placements", eyes.every_placement(), a),
     "Query.opportunities": lambda eyes, row, a: t.opportunities(eyes, "Query.opportunities", eyes.opportunities, a),
+    "Query.sources": lambda eyes, row, a: t.sources(eyes, "Query.sources", a),
+    "Source.kind": lambda eyes, row, a: row["kind"].upper(),
+    "Source.lastRun": lambda eyes, row, a: t.last_run(eyes, row),
+    "SourceRun.startedAt": lambda eyes, row, a: t.moment(row["started_at"]),
+    "SourceRun.endedAt": lambda eyes, row, a: t.moment(row["ended_at"]),
     # the directory
     "Region.centreMunicipality": one("Municipality", "municipality", "code", "centre"),
     "Region.municipalities": many("Municipality", "municipality", "region", "code"),
@@ -231,4 +236,5 @@ FIELDS: dict[str, Give] = {
         "ServicePoint", eyes.world.one("service_point", "code", (row["service_point"] or "").partition(":")[2] or None)
     ),
     **people.FIELDS,
+    **sources.FIELDS,
 }

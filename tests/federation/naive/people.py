@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from tests.federation.naive import things as t
@@ -122,6 +123,79 @@ def employer(eyes: Eyes, row: Row, a: Any) -> list[Thing] | Thing:
     return things("Employer", [eyes.world.one("employer", "kvk", row["employer"])])[0]
 
 
+def is_own_school(eyes: Eyes, row: Row) -> bool:
+    """Whether the seer is the guidance of the student's school, and sees them IDENTIFIED."""
+    return eyes.seer == f"school:{row['school']}#guidance" and eyes.tier(row) == "IDENTIFIED"
+
+
+def day(at: Any) -> Any:
+    return at.astimezone(AMSTERDAM).date() if at is not None else None
+
+
+def access(eyes: Eyes, row: Row, a: Any) -> list[Thing] | None:
+    """The open reasons of everybody, by seer, purpose and age."""
+    if not is_own_school(eyes, row):
+        return None
+    rows = [
+        one
+        for one in eyes.world.all("access", "student", row["student"])
+        if one["ended_at"].year == 9999 and one["ends_at"] > eyes.world.now
+    ]
+    rows.sort(key=lambda one: (one["seer"], one["purpose"], one["started_at"], one["id"]))
+    return things("AccessGrant", [grant(one) for one in rows[:100]])
+
+
+def grant(row: Row) -> Row:
+    party, _, function = row["seer"].partition("#")
+    until = None if row["ends_at"].year == 9999 else day(row["ends_at"] - timedelta(microseconds=1))
+    more = {"party": party, "function": function, "since": day(row["started_at"]), "until": until}
+    return {**row, **more, "why": WHY[row["purpose"]]}
+
+
+WHY = {
+    "ENROLMENT": "The student is enrolled at this school.",
+    "CAREER_GUIDANCE": "The school offers guidance for two years after leaving.",
+    "STAGE_SEARCH": "The school asked this service point to look for an internship; nobody is named there.",
+    "WORK_SEARCH": "With consent, this service point looks for work; nobody is named there.",
+    "INTRODUCTION": "With consent, the student was introduced to this employer by given name.",
+    "STAGE": "The student has an internship at this employer.",
+    "EMPLOYMENT": "The student works at this employer.",
+    "INVOLVE_MUNICIPALITY": "The school asked the municipality for support; the family was told.",
+    "CONTINUE_SUPPORT": "With consent, the municipality continues the support.",
+    "SAFETY_NET": "A place was lost, and it was agreed that the municipality would be told then.",
+    "CONSULTATION": "The Doorstroompunt asks the school about this student; it sees no name here.",
+    "CARE_ROUTE": "With consent, this party judges a request for care or benefits.",
+    "EVIDENCE": "This party gives evidence for a praktijkverklaring.",
+    "PLACED_FROM": "The place came from this service point; it sees the placement and no person.",
+}
+
+
+def cases(kind: str, table: str) -> Give:
+    """Of who asked and who is addressed; handovers of who started them. In the order of time."""
+
+    def give(eyes: Eyes, row: Row, a: Any) -> list[Thing] | None:
+        if eyes.tier(row) != "IDENTIFIED":
+            return [] if eyes.as_candidate(row["student"]) else None
+        sides = ("from_seer", "to_seer") if table == "support_request" else ("from_seer",)
+        rows = [one for one in eyes.world.all(table, "student", row["student"]) if eyes.seer in [one[s] for s in sides]]
+        return things(kind, sorted(rows, key=lambda one: int(one["n"]))[:20])
+
+    return give
+
+
+def side(column: str) -> Give:
+    return lambda eyes, row, a: row[column].partition("#")[0]
+
+
+def on(column: str) -> Give:
+    return lambda eyes, row, a: day(row[column])
+
+
+def handover_state(eyes: Eyes, row: Row, a: Any) -> str:
+    over = row["state"] == "STARTED" and row["expires_at"] <= eyes.world.now
+    return "EXPIRED" if over else str(row["state"])
+
+
 BOTH: dict[str, Give] = {
     "disclosure": disclosure,
     "sectors": of_profile("sectors"),
@@ -143,6 +217,21 @@ FIELDS: dict[str, Give] = {
     "Student.hours": of_profile("hours"),
     "Student.travelLimit": of_profile("travel_limit"),
     "Student.lead": if_candidate(lead),
+    "Student.access": access,
+    "Student.supportRequests": cases("SupportRequest", "support_request"),
+    "Student.handovers": cases("WarmHandover", "handover"),
+    "SupportRequest.from": side("from_seer"),
+    "SupportRequest.to": side("to_seer"),
+    "SupportRequest.supportWanted": lambda eyes, row, a: row["wanted"],
+    "SupportRequest.sentOn": on("sent_at"),
+    "SupportRequest.answeredOn": on("answered_at"),
+    "WarmHandover.state": handover_state,
+    "WarmHandover.to": side("to_seer"),
+    "WarmHandover.startedOn": on("started_at"),
+    "WarmHandover.expiresOn": on("expires_at"),
+    "WarmHandover.code": lambda eyes, row, a: (
+        None
+    ),  # shown for ten minutes, by the layer: tests/resolvers/test_handover
     "Student.completeness": completeness,
     "Student.freshness": freshness,
     "Candidate.highestCredential": if_candidate(highest_credential),

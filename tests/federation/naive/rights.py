@@ -169,6 +169,21 @@ class Eyes:
     def opportunity_ids(self) -> set[str]:
         return {o["id"] for o in self.opportunities}
 
+    def sees_source(self, row: Row) -> bool:
+        """A partner its own; a coordinator those of its region's parties; national all."""
+        if self.role == "NATIONAL":
+            return not self.reads_figures
+        if self.role == "COORDINATOR":
+            kind, _, code = str(row["party"]).partition(":")
+            table, key = {
+                "school": ("school", "brin"),
+                "municipality": ("municipality", "code"),
+                "servicepoint": ("service_point", "code"),
+            }.get(kind, ("school", "brin"))
+            there = self.world.one(table, key, code)
+            return there is not None and there["region"] == self.key
+        return self.role in PARTNERS and row["party"] == self.party
+
     def sees_history(self, region: str) -> bool:
         """National all; a coordinator its own post's."""
         return (self.role == "NATIONAL" and not self.reads_figures) or self.party == f"coordinator:{region}"

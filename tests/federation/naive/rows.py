@@ -39,8 +39,12 @@ TABLES = (
     "credential",
     "link",
     "access",
+    "support_request",
+    "handover",
     "sight",
     "lead",
+    "source",
+    "source_run",
 )
 
 

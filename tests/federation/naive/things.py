@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 from tests.federation.naive.pages import LATEST, Keys, Slice, among, not_after, not_before, page, within
@@ -89,6 +89,23 @@ def opportunities(eyes: Eyes, place: str, rows: list[Row], a: dict[str, Any]) ->
         "DISTANCE": lambda o: (kilometres(eyes, o.row) or 0, o.row["id"]),
     }
     return page(eyes, place, things("Opportunity", kept), orders, a)
+
+
+def sources(eyes: Eyes, place: str, a: dict[str, Any]) -> Slice:
+    rows = [s for s in eyes.world.tables["source"] if eyes.sees_source(s)]
+    return page(eyes, place, things("Source", rows), {"KEY": by("key")}, a)
+
+
+def last_run(eyes: Eyes, source: Row) -> Thing | None:
+    """The youngest reading."""
+    runs = sorted(
+        eyes.world.all("source_run", "source", source["key"]), key=lambda r: (-r["started_at"].timestamp(), r["id"])
+    )
+    return thing("SourceRun", runs[0] if runs else None)
+
+
+def moment(at: datetime | None) -> str | None:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if at else None
 
 
 def kilometres(eyes: Eyes, opportunity: Row) -> int | None:

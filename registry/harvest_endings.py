@@ -1,0 +1,88 @@
+"""What ends when a school no longer has a student: its rights, what it granted, its link, and with them the lead.
+
+Laws
+1. One who another source of the same school still names is not gone.
+2. Who loses a right hears of it, the school itself aside; the row says for which purpose, and no more.
+3. A lead whose last right ended returns to the school while its guidance runs, and closes where it does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from registry.harvest_runs import Counts
+
+if TYPE_CHECKING:
+    from registry.session import Connection
+    from registry.sources import Source
+
+LOCK = "SELECT id FROM student WHERE id = ANY ($1::uuid[]) ORDER BY id FOR NO KEY UPDATE"
+GONE = """
+SELECT h.reference, h.student, EXISTS (
+    SELECT FROM harvested o JOIN source s ON s.key = o.source
+    WHERE o.student = h.student AND o.source <> h.source AND o.gone_at IS NULL AND s.party = $3 AND s.state = 'ACTIVE'
+) AS elsewhere
+FROM harvested h WHERE h.source = $1 AND h.reference = ANY ($2::text[]) AND h.gone_at IS NULL ORDER BY h.student
+"""
+END = """
+WITH ended AS (
+    UPDATE access a SET ended_at = now()
+    WHERE a.student = ANY ($1::uuid[]) AND a.ended_at = 'infinity'
+      AND $2 IN (split_part(a.seer, '#', 1), split_part(a.granted_by, '#', 1))
+    RETURNING a.seer, a.student, a.purpose, a.case_type, a.case_n, a.ends_at
+)
+INSERT INTO outbox (type, subject_kind, student, case_type, case_n, seers, details)
+SELECT 'nl.arbeidstoeleiding.toegang-beeindigd.v1', 'ENDING', e.student, e.case_type, e.case_n, ARRAY[e.seer],
+    jsonb_build_object('purpose', e.purpose)
+FROM ended e WHERE e.ends_at > now() AND split_part(e.seer, '#', 1) <> $2
+ORDER BY e.student, e.seer, e.purpose, e.case_n
+"""
+UNLINK = """
+UPDATE link SET until_at = now() WHERE source = $2 AND student = ANY ($1::uuid[]) AND until_at = 'infinity'
+"""
+CLOSE_LEAD = """
+UPDATE lead l SET until_at = now()
+WHERE l.student = ANY ($1::uuid[]) AND l.until_at = 'infinity' AND NOT EXISTS (
+    SELECT FROM access a WHERE a.seer = l.seer AND a.student = l.student AND a.ended_at = 'infinity'
+        AND a.ends_at > now())
+RETURNING l.student, l.seer
+"""
+RETURN_LEAD = """
+WITH back AS (
+    INSERT INTO lead (student, seer)
+    SELECT DISTINCT ON (a.student) a.student, a.seer
+    FROM unnest($1::uuid[]) g(student) JOIN access a ON a.student = g.student
+    WHERE a.purpose IN ('ENROLMENT', 'CAREER_GUIDANCE') AND a.ended_at = 'infinity' AND a.ends_at > now()
+    ORDER BY a.student, a.seer
+    ON CONFLICT (student) WHERE until_at = 'infinity' DO NOTHING
+    RETURNING student, seer
+)
+INSERT INTO outbox (type, subject_kind, student, seers, details)
+SELECT 'nl.arbeidstoeleiding.regie-overgedragen.v1', 'STUDENT', b.student, ARRAY[b.seer], '{"why": "RETURNED"}'
+FROM back b ORDER BY b.student
+"""
+MARK_GONE = (
+    "UPDATE harvested SET gone_at = now() WHERE source = $1 AND reference = ANY ($2::text[]) AND gone_at IS NULL"
+)
+
+
+async def end_students(connection: Connection, source: Source, references: Sequence[str]) -> Counts:
+    """Ends what the school had and granted, of those whom it no longer has; in the caller's transaction."""
+    rows = await connection.fetch(GONE, source.key, list(references), source.party)
+    students = [row["student"] for row in rows if not row["elsewhere"]]
+    if rows:
+        await connection.execute(LOCK, students)
+        await connection.execute(END, students, source.party)
+        await connection.execute(UNLINK, students, source.party)
+        await keep_lead(connection, students)
+        await connection.execute(MARK_GONE, source.key, [row["reference"] for row in rows])
+    return Counts(ended=len(rows))
+
+
+async def keep_lead(connection: Connection, students: Sequence[UUID]) -> None:
+    """Law 3, after rights of these students ended. They are locked."""
+    if students:
+        closed = await connection.fetch(CLOSE_LEAD, list(students))
+        await connection.execute(RETURN_LEAD, [row["student"] for row in closed])

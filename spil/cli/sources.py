@@ -1,0 +1,255 @@
+"""`spil sources`: the partner systems, how to reach them, and the reading of them."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import click
+
+from spil.cli import Entry, Listed
+from spil.cli.administration import as_json, with_ended
+
+if TYPE_CHECKING:
+    from registry.sources import Source
+
+COMMANDS = (
+    Entry("protocols", "spil.cli.sources:protocols", "List the protocols that Spil speaks."),
+    Entry("add", "spil.cli.sources:add", "Add a source."),
+    Entry("check", "spil.cli.sources:check", "Meet sources, and show how they answer."),
+    Entry("list", "spil.cli.sources:show_all", "List the sources and how they were read last."),
+    Entry("sync", "spil.cli.sources:sync", "Read a source, from where it was left."),
+    Entry("pause", "spil.cli.sources:pause", "Read a source no more, for now."),
+    Entry("resume", "spil.cli.sources:resume", "Read a paused source again."),
+    Entry("test", "spil.cli.sources:test", "Show what a file would bring, without keeping it."),
+    Entry("end", "spil.cli.sources:end", "End a source for good."),
+)
+KEY = re.compile(r"[a-z0-9][a-z0-9-]{1,60}")
+CREDENTIALS = re.compile(r"file:/.{1,500}|env:(?!SPIL_)[A-Z][A-Z0-9_]{0,99}")
+KINDS = {"school": ("school",), "servicepoint": ("servicepoint",)}
+MUNICIPAL = ("municipality", "service", "doorstroompunt", "uwv")
+REST = ("key", "party", "protocol", "state", "last_run", "code", "started", "added", "changed", "ended", "rejected")
+
+
+@click.command(name="sources", cls=Listed, entries=COMMANDS)
+def sources() -> None:
+    """The systems of schools, service points and municipalities. Rows are ended, never deleted.
+
+    Credentials stand in a file or a variable, which the row names; never in the database or a log.
+    """
+
+
+@click.command()
+@as_json
+def protocols(as_json: bool) -> None:
+    """List the protocols that Spil speaks, and for which kind of party."""
+    from connectors.everything import PROTOCOLS
+    from spil.cli.administration import show
+
+    rows = [
+        {"protocol": one.name, "kind": one.kind, "mode": sorted(one.mode), "brought": one.intake is not None}
+        for one in PROTOCOLS
+    ]
+    show(rows, ("protocol", "kind", "mode", "brought"), as_json)
+
+
+@click.command()
+@click.argument("key")
+@click.option("--party", required=True, help="Whose data it gives: the party's key.")
+@click.option("--protocol", "name", required=True, help="One of `spil sources protocols`.")
+@click.option("--url", help="Its address; without one it brings its data itself.")
+@click.option("--host", "hosts", multiple=True, help="A host beside the address's that it may be asked at (tokens).")
+@click.option("--private", multiple=True, metavar="HOST:PORT", help="May be plain http, and in a private range.")
+@click.option("--credentials", help="file:/path or env:NAME, where they stand as JSON.")
+@click.option("--mapping", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="The mapping file.")
+@click.option("--path", help="The path of its feed, when not the protocol's own.")
+@click.option("--page", type=click.IntRange(1, 5000), help="Records of one page.")
+@click.option("--setting", "settings", multiple=True, metavar="NAME=VALUE", help="A word of the protocol.")
+@click.option("--only", type=click.Choice(("harvest", "live")), help="Of a protocol that can do both.")
+def add(**told: Any) -> None:
+    """Add the source KEY. Its mapping is checked whole, and its hosts are fixed, before anything is asked.
+
+    \b
+      spil sources add 18br00 --party school:18BR00 --protocol school-rest \\
+          --url https://school.example/spil/v1 --credentials file:/etc/spil/18br00.json
+      spil sources add vacatures-nob --party servicepoint:AM27-WERKCENTRUM --protocol declared \\
+          --url https://vacatures.example/feed.json --mapping vacatures.toml
+    """
+    from registry.sources import add_source
+    from spil.cli import finish
+    from spil.cli.administration import database
+    from spil.partners import options_for
+
+    source = _source(told)
+    options_for(source)
+    finish(add_source(database(), source))
+    click.echo(f"Added. `spil sources check {source.key}` meets it.")
+
+
+def _source(told: dict[str, Any]) -> Source:
+    """The row that the options say. Raises BadInput."""
+    from connectors.everything import protocol
+    from registry.sources import Source
+    from schema.errors import BadInput
+    from spil.cli.administration import kind_of
+
+    kind_of(told["party"])
+    spoken = protocol(told["name"])
+    if spoken is None:
+        raise BadInput("There is no such protocol; `spil sources protocols` lists them.")
+    kinds = KINDS.get(spoken.kind, MUNICIPAL)
+    if told["party"].partition(":")[0] not in kinds:
+        raise BadInput(f"This protocol is for a party of kind {', '.join(kinds)}.")
+    if not KEY.fullmatch(told["key"]):
+        raise BadInput("A source's key has 2 to 61 small letters, digits and hyphens.")
+    if told["credentials"] is not None and not CREDENTIALS.fullmatch(told["credentials"]):
+        raise BadInput("--credentials is file:/an/absolute/path, or env:NAME (not a SPIL_ name).")
+    return Source(
+        told["key"],
+        told["party"],
+        spoken.kind,
+        spoken.name,
+        base_url=told["url"],
+        hosts=_hosts(told["url"], told["hosts"]),
+        private_hosts=tuple(told["private"]),
+        credentials=told["credentials"],
+        mapping=told["mapping"].read_text(encoding="utf-8") if told["mapping"] else None,
+        options=_options(told),
+        harvests="harvest" in spoken.mode and told["only"] != "live",
+        answers_live="live" in spoken.mode and told["only"] != "harvest",
+    )
+
+
+def _hosts(url: str | None, more: tuple[str, ...]) -> tuple[str, ...]:
+    from schema.errors import BadInput
+
+    if url is None:
+        return tuple(more)
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname
+    except ValueError:
+        host = None
+    if not host or parts.scheme not in ("https", "http") or parts.username is not None or parts.query or parts.fragment:
+        raise BadInput("--url is https://host/path, without a name, password or question.")
+    return tuple(dict.fromkeys([host, *more]))
+
+
+def _options(told: dict[str, Any]) -> dict[str, Any]:
+    from schema.errors import BadInput
+
+    pairs = [one.partition("=") for one in told["settings"]]
+    if not all(name and equals for name, equals, _ in pairs):
+        raise BadInput("--setting is NAME=VALUE.")
+    options: dict[str, Any] = {name: told[name] for name in ("path", "page") if told[name] is not None}
+    return options | ({"settings": {name: value for name, _, value in pairs}} if pairs else {})
+
+
+@click.command()
+@click.argument("keys", nargs=-1)
+@as_json
+def check(keys: tuple[str, ...], as_json: bool) -> None:
+    """Meet the sources KEYS (default: all that are active), and show how they answer. Stores nothing."""
+    from registry.session import session
+    from registry.sources import active_sources, find_source, municipality_codes
+    from spil.cli import finish
+    from spil.cli.administration import database, show
+    from spil.source_check import handshake
+
+    async def meet() -> list[dict[str, Any]]:
+        async with session(database()) as connection:
+            found = [await find_source(connection, key) for key in keys] or await active_sources(connection)
+            codes = await municipality_codes(connection)
+        return [await handshake(source, codes, os.environ) for source in found]
+
+    rows = finish(meet())
+    show(rows, ("source", "protocol", "answer", "ms", "what"), as_json)
+    if any(row["answer"] != "OK" for row in rows):
+        raise click.exceptions.Exit(1)
+
+
+@click.command(name="list")
+@with_ended
+@as_json
+def show_all(ended: bool, as_json: bool) -> None:
+    """List the sources and how they were read last."""
+    from registry.sources import list_sources
+    from spil.cli import finish
+    from spil.cli.administration import database, show
+
+    show(finish(list_sources(database(), ended=ended)), REST, as_json)
+
+
+@click.command()
+@click.argument("key")
+@click.option("--confirm-shrink", is_flag=True, help="It is right that so many students are gone.")
+def sync(key: str, confirm_shrink: bool) -> None:
+    """Read the source KEY from where it was left; a reading that was killed is gone on with.
+
+    A full sync that would end more than one in twenty of a school's students (at least 3) stops and ends nobody, until
+    --confirm-shrink.
+    """
+    from spil import harvest
+    from spil.cli import finish
+    from spil.cli.administration import database
+    from spil.progress import Steps
+
+    url = database()
+    with Steps().step(f"Reading {key}") as tell:
+        report = finish(harvest.sync(url, key, confirm_shrink=confirm_shrink, tell=tell))
+    click.echo(report)
+
+
+@click.command()
+@click.argument("key")
+@click.option("--file", "path", required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def test(key: str, path: Path) -> None:
+    """Show what a file would bring if the source KEY brought it. Stores nothing and shows no value."""
+    from registry.sources import read_source
+    from schema.errors import BadInput
+    from spil.cli import finish
+    from spil.cli.administration import database
+    from spil.source_check import read_file
+
+    source, codes = finish(read_source(database(), key))
+    seen = read_file(source, codes, path)
+    if seen is None:
+        raise BadInput("This protocol reads no files.")
+    for position, name, reason in (seen.refusals or [])[:100]:
+        click.echo(f"{position}: {name or 'the row'}: {reason}")
+    click.echo(f"{seen.records} records, {len(seen.refusals or [])} refused")
+
+
+def _turn(key: str, state: str) -> None:
+    from registry.sources import set_state
+    from spil.cli import finish
+    from spil.cli.administration import database
+
+    finish(set_state(database(), key, state))
+
+
+@click.command()
+@click.argument("key")
+def pause(key: str) -> None:
+    """Read the source KEY no more, and ask it nothing live, until `resume`."""
+    _turn(key, "PAUSED")
+    click.echo("Paused.")
+
+
+@click.command()
+@click.argument("key")
+def resume(key: str) -> None:
+    """Read the paused source KEY again, from where it was left."""
+    _turn(key, "ACTIVE")
+    click.echo("Active.")
+
+
+@click.command()
+@click.argument("key")
+def end(key: str) -> None:
+    """End the source KEY for good. What it brought stays; rights that rest on it end as their purposes say."""
+    _turn(key, "ENDED")
+    click.echo("Ended.")

@@ -1,0 +1,104 @@
+"""The sources that answer live, as the registry lists them, and their clients, kept while their rows stay the same.
+
+Laws
+1. The hub starts, and answers all else, while every source and the registry itself are away.
+2. A source that is paused, ended or changed is left within EVERY seconds; questions that are out are answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from registry.sources import Source
+from resolvers.live import Partner
+from schema.errors import SpilError
+from spil.log import Sink
+from spil.partners import options_for, place_of, protocol_of
+from wire.source_client import SourceClient
+
+EVERY = 5.0  # seconds between two readings of the list
+GRACE = 30.0  # seconds after which the client of a source that was left is closed
+Load = Callable[[], Awaitable[Sequence[Source]]]
+
+
+@dataclass(frozen=True)
+class _Connected:
+    row: Source
+    partner: Partner
+    client: SourceClient
+
+
+class LiveSources:
+    """`load` reads the active sources; `find` is what the live layers look into."""
+
+    def __init__(self, load: Load, environ: Mapping[str, str], log: Sink) -> None:
+        self._load, self._environ, self._log = load, environ, log
+        self._known: dict[str, _Connected] = {}
+        self._of: dict[tuple[str, str], Partner] = {}
+        self._loop: asyncio.Task[None] | None = None
+        self._leaving: set[asyncio.Task[None]] = set()
+
+    def find(self, party: str, kind: str) -> Partner | None:
+        """The source of a party that gives this kind; of several the first by key."""
+        return self._of.get((party, kind))
+
+    def start(self) -> None:
+        """Begins to read the list, now and every few seconds."""
+        self._loop = asyncio.create_task(self._keep_reading())
+
+    async def refresh(self) -> None:
+        """Reads the list once."""
+        known: dict[str, _Connected] = {}
+        for row in await self._load():
+            row = replace(row, cursor=None, full_sync=None)  # noqa: PLW2901 - a harvest moves these two
+            old = self._known.get(row.key)
+            one = old if old is not None and old.row == row else self._connect(row)
+            if one is not None:
+                known[row.key] = one
+        left = [old.client for key, old in self._known.items() if known.get(key) is not old]
+        self._known = known
+        self._of = {(one.row.party, one.row.kind): one.partner for one in reversed(known.values())}
+        for client in left:
+            task = asyncio.create_task(_close_later(client))
+            self._leaving.add(task)
+            task.add_done_callback(self._leaving.discard)
+
+    async def close(self) -> None:
+        """Ends the reading and every connection."""
+        for task in (self._loop, *self._leaving):
+            if task is not None:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
+        for one in self._known.values():
+            await one.client.close()
+
+    def _connect(self, row: Source) -> _Connected | None:
+        """None for one that does not answer live; for one that cannot be used too, with a line in the log."""
+        if not row.answers_live or row.base_url is None:
+            return None
+        try:
+            spoken = protocol_of(row)
+            client = SourceClient(place_of(row, self._environ))
+            return _Connected(row, Partner(row.key, spoken, options_for(row), client), client)
+        except SpilError as error:
+            self._log("source-unusable", source=row.key, code=error.code)
+            return None
+
+    async def _keep_reading(self) -> None:
+        while True:
+            try:
+                await self.refresh()
+            except Exception as error:  # noqa: BLE001 - the registry may be away: what is known stays, and is read anew
+                self._log("sources-unread", error=type(error).__name__)
+            await asyncio.sleep(EVERY)
+
+
+async def _close_later(client: SourceClient) -> None:
+    try:
+        await asyncio.sleep(GRACE)
+    finally:
+        await client.close()

@@ -1,0 +1,91 @@
+"""From a source's row to what is needed to speak with it: its protocol, its options, and its place on the network.
+
+    {"token_url": ..., "client_id": ..., "key": "<PEM or JWK>", "kid"?, "scope"?, "audience"?}    private_key_jwt
+    {"headers": {"x-api-key": ...}}                                                               a key agreed on
+    {"tls": {"authority"?, "certificate"?, "key"?}}                                               with both: PEM files
+
+Laws
+1. Credentials are read when a client is made, from the file or variable that the row names, and stand in no message.
+2. A source speaks for one school: an OSO dossier of another is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import orjson
+
+from connectors.everything import protocol
+from connectors.flow import NOTHING, Options, Protocol
+from connectors.options import options_of
+from registry.sources import Source
+from schema.errors import SetUp
+from wire.oauth import ClientCredentials
+from wire.place import FixedHeaders, Place
+from wire.tls import Tls
+
+UNREADABLE = "The credentials of this source cannot be read where its row says they are."
+NO_ADDRESS = "This source has no address: it comes to the hub by itself."
+
+
+def protocol_of(source: Source) -> Protocol:
+    """Raises SetUp for a protocol that this version does not speak."""
+    found = protocol(source.protocol)
+    if found is None:
+        raise SetUp("This version does not speak the protocol of this source.")
+    return found
+
+
+def today() -> date:
+    """The day in Amsterdam."""
+    return datetime.now(ZoneInfo("Europe/Amsterdam")).date()
+
+
+def options_for(source: Source, municipalities: Mapping[str, str] = NOTHING, day: date | None = None) -> Options:
+    """The row's options and mapping, checked. Raises BadMapping."""
+    told: dict[str, Any] = dict(source.options)
+    if source.kind == "school" and isinstance(told.get("settings", {}), Mapping):
+        told["settings"] = {"school": source.party.partition(":")[2], **told.get("settings", {})}
+    return options_of(
+        protocol_of(source),
+        told,
+        today=day or today(),
+        mapping=source.mapping,
+        name=f"{source.key}.toml",
+        municipalities=municipalities,
+    )
+
+
+def place_of(source: Source, environ: Mapping[str, str]) -> Place:
+    """Raises SetUp when the source has no address, or its credentials cannot be read."""
+    if source.base_url is None:
+        raise SetUp(NO_ADDRESS)
+    try:
+        told = _told(source.credentials, environ)
+        tls = Tls(**{name: Path(path) for name, path in told.pop("tls").items()}) if "tls" in told else None
+        credentials: ClientCredentials | FixedHeaders | None = None
+        if "headers" in told:
+            credentials = FixedHeaders({str(name).lower(): str(value) for name, value in told["headers"].items()})
+        elif told:
+            credentials = ClientCredentials(**told)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        problem = SetUp(UNREADABLE)
+    else:
+        hosts, private = frozenset(source.hosts), frozenset(source.private_hosts)
+        return Place(source.base_url, hosts, private, credentials, tls)
+    raise problem  # out here: the error above may hold a credential
+
+
+def _told(where: str | None, environ: Mapping[str, str]) -> dict[str, Any]:
+    if where is None:
+        return {}
+    kind, _, name = where.partition(":")
+    text = environ[name] if kind == "env" else Path(name).read_text(encoding="utf-8")
+    told = orjson.loads(text)
+    if not isinstance(told, dict):
+        raise ValueError
+    return told

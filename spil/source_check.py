@@ -1,0 +1,108 @@
+"""A first meeting with a source that stores nothing: does it answer, in the agreed form, and what would be read?"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from connectors.flow import Flow, Options, Page, Protocol
+from registry.sources import Source
+from schema.errors import SpilError
+from spil.partners import options_for, place_of, protocol_of
+from wire.messages import Answer
+from wire.place import Place
+from wire.source_client import SourceClient
+
+PATIENCE: Final = 20.0  # seconds for one answer
+NOBODY: Final = "spil-handshake"  # a key that no source has
+PIECE: Final = 65_536
+
+
+@dataclass(slots=True)
+class Seen:
+    """What a reading that stores nothing saw: records, and refusals as position, field and reason."""
+
+    records: int = 0
+    gone: int = 0
+    refusals: list[tuple[str, str, str]] | None = None
+
+    def add(self, page: Page) -> None:
+        self.records += len(page.records)
+        self.gone += len(page.gone)
+        self.refusals = [*(self.refusals or []), *map(tuple, page.rejects)]  # type: ignore[list-item]  # a Reject is such a tuple
+
+
+async def handshake(
+    source: Source,
+    municipalities: Mapping[str, str],
+    environ: Mapping[str, str],
+    client_of: Callable[[Place], SourceClient] = SourceClient,
+) -> dict[str, Any]:
+    """One row for a table: what was asked, whether it went well, how long it took, and what came."""
+    began, seen, code, what = time.monotonic(), Seen(), "OK", ""
+    try:
+        protocol, options = protocol_of(source), options_for(source, municipalities)
+        if source.base_url is None:
+            what = "it comes to the hub"
+        else:
+            client = client_of(place_of(source, environ))
+            try:
+                what = await _meet(protocol, options, client, seen)
+            finally:
+                await client.close()
+    except SpilError as error:
+        code, what = error.code, error.message
+    return {
+        "source": source.key,
+        "protocol": source.protocol,
+        "answer": code,
+        "ms": round((time.monotonic() - began) * 1000),
+        "what": what,
+    }
+
+
+async def _meet(protocol: Protocol, options: Options, client: SourceClient, seen: Seen) -> str:
+    if protocol.pull is not None:
+        await _drive(protocol.pull(None, options), client, seen)
+        return f"{seen.records} records in its first page, {len(seen.refusals or [])} refused"
+    if protocol.ask is not None:
+        await _drive(protocol.ask([NOBODY], "GIVEN_NAME", options), client, seen)
+        return "it answers live"
+    return "nothing is asked of it"
+
+
+async def _drive(flow: Flow[Any], client: SourceClient, seen: Seen) -> None:
+    """Runs a connector until its first page, or its end."""
+    with contextlib.closing(flow):
+        answer: Answer | None = None
+        while True:
+            try:
+                step = flow.send(answer)
+            except StopIteration:
+                return
+            if isinstance(step, Page):
+                seen.add(step)
+                return
+            answer = await client.send(step, PATIENCE)
+
+
+def read_file(source: Source, municipalities: Mapping[str, str], path: Path) -> Seen | None:
+    """What a file would bring, whole; None where the protocol reads no files. Raises BadMapping, SourceMalformed."""
+    begin = protocol_of(source).intake
+    if begin is None:
+        return None
+    intake, seen = begin(options_for(source, municipalities), {}), Seen()
+    with path.open("rb") as file:
+        for piece in iter(lambda: file.read(PIECE), b""):
+            _all(seen, intake.feed(piece))
+    _all(seen, intake.close())
+    return seen
+
+
+def _all(seen: Seen, pages: Iterable[Page]) -> None:
+    for page in pages:
+        seen.add(page)

@@ -1,0 +1,226 @@
+"""A warm handover: a code passes, no number of the person does, and wrong codes are counted."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import pytest
+
+from resolvers.handover import Codes, passes_eleven, read_code
+from schema.errors import BadInput
+from tests.hub_kit import codes
+from tests.resolvers.access_kit import OTHER_TOWN, SCHOOL, TOWN, Scene, at_once, open_scene
+
+if TYPE_CHECKING:
+    from registry.migrate import Logins
+
+SHOWN = "student { handovers { state to code expiresOn } }"
+
+
+@pytest.fixture(scope="module")
+async def scene(fresh_database: str, fresh_logins: Logins) -> AsyncIterator[Scene]:
+    async with open_scene(fresh_database, fresh_logins) as made:
+        yield made
+
+
+@pytest.fixture(autouse=True)
+async def no_tries(scene: Scene) -> None:
+    await scene.owner.execute("DELETE FROM handover_try")
+
+
+async def started(scene: Scene) -> tuple[str, str]:
+    """A student whose handover has started, and the code."""
+    student = await scene.student("18_PLUS")
+    await scene.agree(student, "CONTINUE_SUPPORT")
+    payload = await scene.done(SCHOOL, "startHandover", SHOWN, student=student)
+    return student, payload["student"]["handovers"][-1]["code"]
+
+
+async def town_s(scene: Scene, student: str) -> str:
+    return await scene.known(await scene.key(student), TOWN)
+
+
+def number() -> str:
+    return f"Z-{uuid4().hex[:8]}x"
+
+
+async def link(scene: Scene, student: str) -> Any:
+    sql = "SELECT key FROM link WHERE student = $1 AND source = 'municipality:GM0796' AND until_at = 'infinity'"
+    return await scene.owner.fetchval(sql, await scene.key(student))
+
+
+async def test_from_start_to_a_confirmed_identity(scene: Scene) -> None:
+    student, code = await started(scene)
+    assert await scene.sees(TOWN, student) is None, "a handover that has started gives no right"
+    mine = number()
+    payload = await scene.done(TOWN, "acceptHandover", "student { id disclosure }", code=code, caseNumber=mine)
+    assert payload["student"]["disclosure"] == "IDENTIFIED"
+    assert await link(scene, student) is None
+    await scene.done(TOWN, "confirmIdentity", student=payload["student"]["id"])
+    assert await link(scene, student) == mine
+    body = await scene.hub.ask(SCHOOL, f'{{ student(id: "{student}") {{ handovers {{ state to code }} }} }}')
+    assert body["data"]["student"]["handovers"] == [{"state": "CONFIRMED", "to": "municipality:GM0796", "code": None}]
+
+
+async def test_without_instemming_none_starts_and_none_is_accepted(scene: Scene) -> None:
+    student = await scene.student("18_PLUS")
+    assert codes(await scene.do(SCHOOL, "startHandover", student=student)) == ["CONSENT_MISSING"]
+    student, code = await started(scene)
+    withdraw = {"person": student, "purpose": "CONTINUE_SUPPORT", "by": "SELF"}
+    await scene.done(SCHOOL, "withdrawConsent", **withdraw)
+    assert codes(await scene.do(TOWN, "acceptHandover", code=code, caseNumber=number())) == ["CONSENT_MISSING"]
+    assert await scene.sees(TOWN, student) is None
+
+
+async def test_a_withdrawal_after_acceptance_ends_the_municipality_s_right(scene: Scene) -> None:
+    student, code = await started(scene)
+    await scene.done(TOWN, "acceptHandover", code=code, caseNumber=number())
+    withdraw = {"person": await town_s(scene, student), "purpose": "CONTINUE_SUPPORT", "by": "SELF"}
+    assert await scene.done(TOWN, "withdrawConsent", **withdraw) == {"student": None}
+    assert await scene.sees(TOWN, student) is None
+
+
+async def test_a_code_is_used_once(scene: Scene) -> None:
+    student, code = await started(scene)
+    bodies = await at_once(*(scene.do(TOWN, "acceptHandover", code=code, caseNumber=number()) for _ in range(3)))
+    assert sorted(codes(one) for one in bodies) == [[], ["CODE_REFUSED"], ["CODE_REFUSED"]]
+    assert await scene.sees(TOWN, student) == "IDENTIFIED"
+
+
+async def test_five_wrong_codes_an_hour_are_counted_though_they_are_refused(scene: Scene) -> None:
+    _, code = await started(scene)
+    wrong = Codes(b"another").mint(str(uuid4()), 1)
+    for n in range(5):
+        given = {"code": wrong, "caseNumber": number()}
+        assert codes(await scene.do(TOWN, "acceptHandover", **given)) == ["CODE_REFUSED"]
+        assert await scene.owner.fetchval("SELECT count(*) FROM handover_try") == n + 1, "committed with the refusal"
+    right = {"code": code, "caseNumber": number(), "key": str(uuid4())}
+    assert codes(await scene.do(TOWN, "acceptHandover", **right)) == ["TOO_MANY_TRIES"], "nothing is compared"
+    assert codes(await scene.do(OTHER_TOWN, "acceptHandover", **right)) == ["CODE_REFUSED"], "tries are the seer's own"
+    await scene.owner.execute("UPDATE handover_try SET at = at - interval '61 minutes'")
+    assert "errors" not in await scene.do(TOWN, "acceptHandover", **right), "the key is free: nothing had been done"
+
+
+async def test_wrong_codes_at_once_are_five_at_most(scene: Scene) -> None:
+    wrong = Codes(b"another").mint(str(uuid4()), 1)
+    bodies = await at_once(*(scene.do(TOWN, "acceptHandover", code=wrong, caseNumber="A") for _ in range(9)))
+    told = sorted(codes(one)[0] for one in bodies)
+    assert told == ["CODE_REFUSED"] * 5 + ["TOO_MANY_TRIES"] * 4
+
+
+async def test_a_mistyped_code_is_no_try(scene: Scene) -> None:
+    _, code = await started(scene)
+    for text in (code[:-1] + ("0" if code[-1] != "0" else "1"), "12345", "", "é" * 11, code + code):
+        assert codes(await scene.do(TOWN, "acceptHandover", code=text, caseNumber="A")) == ["BAD_INPUT"]
+    assert await scene.owner.fetchval("SELECT count(*) FROM handover_try") == 0
+
+
+async def test_the_code_is_shown_to_a_repeat_for_ten_minutes_and_never_again(scene: Scene) -> None:
+    student = await scene.student("18_PLUS")
+    await scene.agree(student, "CONTINUE_SUPPORT")
+    given = {"student": student, "key": str(uuid4())}
+    first = await scene.done(SCHOOL, "startHandover", SHOWN, **given)
+    assert await scene.done(SCHOOL, "startHandover", SHOWN, **given) == first
+    later = "UPDATE handover SET minted_at = minted_at - interval '10 minutes' WHERE student = $1"
+    await scene.owner.execute(later, await scene.key(student))
+    (handover,) = (await scene.done(SCHOOL, "startHandover", SHOWN, **given))["student"]["handovers"]
+    assert handover["code"] is None
+    (renewed,) = (await scene.done(SCHOOL, "renewHandoverCode", SHOWN, student=student))["student"]["handovers"]
+    old = first["student"]["handovers"][0]["code"]
+    assert renewed["code"] not in (None, old)
+    assert codes(await scene.do(TOWN, "acceptHandover", code=old, caseNumber=number())) == ["CODE_REFUSED"]
+    assert "errors" not in await scene.do(TOWN, "acceptHandover", code=renewed["code"], caseNumber=number())
+    assert codes(await scene.do(SCHOOL, "renewHandoverCode", student=student)) == ["NOT_FOUND"], "it was accepted"
+
+
+async def test_no_table_holds_a_code(scene: Scene) -> None:
+    _, code = await started(scene)
+    plain = read_code(code)
+    for table in ("handover", "handover_try", "command", "access", "link", "outbox"):
+        for row in await scene.owner.fetch(f"SELECT t::text FROM {table} t"):
+            assert plain not in row[0]
+            assert code not in row[0]
+
+
+async def test_a_code_ends_after_thirty_days(scene: Scene) -> None:
+    student, code = await started(scene)
+    key = await scene.key(student)
+    row = await scene.owner.fetchrow("SELECT expires_at - minted_at AS lasts FROM handover WHERE student = $1", key)
+    assert row["lasts"] == timedelta(days=30)
+    await scene.owner.execute("UPDATE handover SET expires_at = now() WHERE student = $1", key)
+    assert codes(await scene.do(TOWN, "acceptHandover", code=code, caseNumber=number())) == ["CODE_REFUSED"]
+    body = await scene.hub.ask(SCHOOL, f'{{ student(id: "{student}") {{ handovers {{ state }} }} }}')
+    assert body["data"]["student"]["handovers"] == [{"state": "EXPIRED"}]
+
+
+@pytest.mark.parametrize("text", ["111222333", "11122233-3", "zaak 1", "Z111222333", "10000008", "", "-1", "x" * 41])
+async def test_a_case_number_that_could_be_a_bsn_or_is_none_is_refused(scene: Scene, text: str) -> None:
+    _, code = await started(scene)
+    body = await scene.do(TOWN, "acceptHandover", code=code, caseNumber=text)
+    assert codes(body)[0] in ("CASE_NUMBER_REFUSED", "BAD_INPUT")
+    assert text == "" or text not in body["errors"][0]["message"]
+
+
+def test_the_eleven_test() -> None:
+    assert passes_eleven("111222333")
+    assert passes_eleven("10000008") == passes_eleven("010000008")
+    assert not passes_eleven("111222334")
+    assert not passes_eleven("000000000")
+    assert not passes_eleven("1112223334")
+
+
+def test_a_code_is_read_as_people_write_it() -> None:
+    code = Codes(b"key").mint("a", 1)
+    assert read_code(code.lower().replace("-", " ")) == code.replace("-", "")
+    assert code != Codes(b"key").mint("a", 2) != Codes(b"other").mint("a", 2)
+    with pytest.raises(BadInput):
+        read_code(code[1] + code[0] + code[2:] if code[0] != code[1] else "U" + code[1:])
+
+
+async def test_a_relinked_handover_is_confirmed_again(scene: Scene) -> None:
+    student, code = await started(scene)
+    await scene.done(TOWN, "acceptHandover", code=code, caseNumber=number())
+    known, other = await town_s(scene, student), number()
+    await scene.done(TOWN, "confirmIdentity", student=known)
+    await scene.done(TOWN, "relinkHandover", student=known, caseNumber=other)
+    assert await link(scene, student) is None
+    assert codes(await scene.do(TOWN, "relinkHandover", student=known, caseNumber="111222333")) == [
+        "CASE_NUMBER_REFUSED"
+    ]
+    await scene.done(TOWN, "confirmIdentity", student=known)
+    assert await link(scene, student) == other
+    assert codes(await scene.do(TOWN, "confirmIdentity", student=known)) == ["NOT_FOUND"]
+
+
+async def test_one_case_number_is_one_young_person(scene: Scene) -> None:
+    mine = number()
+    for told in ([], ["CONFLICT"]):
+        student, code = await started(scene)
+        await scene.done(TOWN, "acceptHandover", code=code, caseNumber=mine)
+        assert codes(await scene.do(TOWN, "confirmIdentity", student=await town_s(scene, student))) == told
+
+
+async def test_it_is_declined_by_the_code_or_having_seen_who_it_is(scene: Scene) -> None:
+    student, code = await started(scene)
+    decline = {"code": code, "reason": "NOT_OUR_RESIDENT"}
+    assert await scene.done(TOWN, "declineHandover", **decline) == {"student": None}
+    assert codes(await scene.do(TOWN, "declineHandover", **decline)) == ["CODE_REFUSED"]
+    student, code = await started(scene)
+    await scene.done(TOWN, "acceptHandover", code=code, caseNumber=number())
+    known = await town_s(scene, student)
+    both = {"code": code, "student": known, "reason": "NOT_THIS_PERSON"}
+    assert codes(await scene.do(TOWN, "declineHandover", **both)) == ["BAD_INPUT"]
+    await scene.done(TOWN, "declineHandover", student=known, reason="NOT_THIS_PERSON")
+    assert await scene.sees(TOWN, student) is None
+    await scene.done(SCHOOL, "startHandover", student=student)
+
+
+async def test_another_s_student_is_not_found(scene: Scene) -> None:
+    student, code = await started(scene)
+    assert codes(await scene.do(OTHER_TOWN, "acceptHandover", code=code, caseNumber="A")) == ["CODE_REFUSED"]
+    for name, more in (("confirmIdentity", {}), ("relinkHandover", {"caseNumber": "A"})):
+        assert codes(await scene.do(TOWN, name, student=student, **more)) == ["NOT_FOUND"]
+    assert codes(await scene.do("school:90ZX01#guidance", "startHandover", student=student)) == ["NOT_FOUND"]
