@@ -59,7 +59,8 @@ def check(document: DocumentNode, operation: OperationDefinitionNode, limits: Li
         raise TooDeep
     if size.aliases > limits.aliases:
         raise TooManyAliases
-    if size.widest > limits.selections:
+    # Validation holds every variable against every use of it: the definitions count as a level too.
+    if max(size.widest, len(operation.variable_definitions or ())) > limits.selections:
         raise TooManySelections
     return size
 
