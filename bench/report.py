@@ -43,6 +43,9 @@ class Bar:
         return f"| {self.what} | {self.found:.2f} | {sign} {self.wanted:g} | {aim} | {missed or 'holds'} |"
 
 
+NOTES = Path(__file__).with_name("notes.md")  # what people found out about the figures
+
+
 def bars(results: Results) -> list[Bar]:
     """The bars that this run can judge."""
     rows = results.rows
@@ -147,7 +150,8 @@ students with their municipality and placements, as the school itself; both cycl
 are asked by one service that covers several municipalities, over one connection: {SIZE} students of one school, of each
 of {MOST_SCHOOLS} schools, and one page of {LARGE:,}. The documents stand in `bench/documents.py`, the peers
 in `bench/peers/`.
-"""
+
+{NOTES.read_text("utf-8")}"""
 
 
 def _commit() -> str:
