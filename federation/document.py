@@ -45,7 +45,9 @@ class Problem:
     error: SpilError
     locations: tuple[tuple[int, int], ...] = ()
     path: tuple[str | int, ...] = ()
-    details: Mapping[str, str] = field(default_factory=dict)  # beside the code: of a source, which and when
+    details: Mapping[str, str | bool] = field(
+        default_factory=dict
+    )  # beside the code: which source and when; `committed`
 
 
 class Problems(Exception):

@@ -78,7 +78,6 @@ class Answer:
     operation: str | None = None
     hash: str | None = None
     students: int = 0
-    committed: bool = False
     extensions: list[dict[str, Any]] = field(default_factory=list)
 
     @property
@@ -218,8 +217,7 @@ class Engine:
             return await self.run(viewer, plan, self.request(viewer, plan, with_reference), request_id, answer)
         except (SpilError, ArgumentError) as error:
             found = error.error if isinstance(error, ArgumentError) else error
-            answer.committed = True
-            answer.problems.append(Problem(found, path=(root.key,)))
+            answer.problems.append(Problem(found, path=(root.key,), details={"committed": True}))
             return b"null"
 
     # ---- queries
@@ -275,21 +273,19 @@ def encode(answer: Answer, request_id: str) -> bytes:
     """The response body (GraphQL over HTTP)."""
     if not answer.problems:
         return b'{"data":' + (answer.data or b"null") + b"}"
-    body: dict[str, Any] = {"errors": [_error(problem, request_id, answer.committed) for problem in answer.problems]}
+    body: dict[str, Any] = {"errors": [_error(problem, request_id) for problem in answer.problems]}
     if answer.data is not None:
         body["data"] = orjson.Fragment(answer.data)
     return orjson.dumps(body)
 
 
-def _error(problem: Problem, request_id: str, committed: bool) -> dict[str, Any]:
+def _error(problem: Problem, request_id: str) -> dict[str, Any]:
     found: dict[str, Any] = {"message": problem.error.message}
     if problem.locations:
         found["locations"] = [{"line": line, "column": column} for line, column in problem.locations]
     if problem.path:
         found["path"] = list(problem.path)
     found["extensions"] = {"code": problem.error.code, "requestId": request_id, **problem.details}
-    if committed:
-        found["extensions"]["committed"] = True
     return found
 
 

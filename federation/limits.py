@@ -37,7 +37,7 @@ class Limits:
     cost: int = 20_000
     page: int = 100
     default_page: int = 20
-    answer_bytes: int = 8_000_000
+    answer_bytes: int = 8 << 20
     seconds: float = 5.0
 
 

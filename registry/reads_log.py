@@ -1,6 +1,6 @@
 """The reads log: who read whom, confirmed before an answer leaves.
 
-Group commit: one writer, one COPY and one COMMIT for all that waits.
+Group commit: one writer, one batch and one commit for all that waits.
 
 Laws
 1. A read that is not confirmed within `timeout` is Unavailable: no bytes leave, and no source is asked.

@@ -211,7 +211,7 @@ class TooManyRequests(TooMuch):
 
 class Unavailable(Broken):
     code = "UNAVAILABLE"
-    sentence = "The registry cannot be reached now. Nothing was changed; try again."
+    sentence = "The registry cannot be reached now. Try again; a command under the same key is never done twice."
     status = 503
 
 

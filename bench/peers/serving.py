@@ -35,6 +35,7 @@ def main(build: Callable[[str], Awaitable[Any]]) -> None:
                 app, loop="none", http="httptools", lifespan="off", access_log=False, log_config=None
             )
             gc.freeze()
+            gc.set_threshold(10_000, 20, 20)  # as the hub's own server does
             await uvicorn.Server(config).serve(sockets=[listener])
 
     run_until_signal(go())

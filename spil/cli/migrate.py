@@ -18,6 +18,7 @@ def migrate() -> None:
       SPIL_DATABASE_URL=postgresql://owner:...@db/spil spil migrate
     """
     from registry import migrate as runner
+    from registry import reference
     from spil.cli import finish
     from spil.progress import Steps
     from spil.settings import read, require
@@ -25,7 +26,12 @@ def migrate() -> None:
     settings = read(os.environ)
     require(settings, "database_url")
     url = str(settings.database_url)
-    with Steps().step("Migrating") as tell:
+    steps = Steps()
+    with steps.step("Migrating") as tell:
         applied = finish(runner.migrate(url, tell))
+    with steps.step("Loading regions, municipalities, postcodes") as tell:
+        finish(
+            reference.load(url, tell)
+        )  # facts of the field, not somebody's data: a registry without them knows no place
     click.echo(f"-- {applied} applied. The logins, with passwords of your choice:")
     click.echo(runner.login_statements(urlsplit(url).path.strip("/")))
