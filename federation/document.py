@@ -45,9 +45,7 @@ class Problem:
     error: SpilError
     locations: tuple[tuple[int, int], ...] = ()
     path: tuple[str | int, ...] = ()
-    details: Mapping[str, str | bool] = field(
-        default_factory=dict
-    )  # beside the code: which source and when; `committed`
+    details: Mapping[str, str | bool] = field(default_factory=dict)  # which source and when; `committed`
 
 
 class Problems(Exception):

@@ -30,8 +30,7 @@ def migrate() -> None:
     with steps.step("Migrating") as tell:
         applied = finish(runner.migrate(url, tell))
     with steps.step("Loading regions, municipalities, postcodes") as tell:
-        finish(
-            reference.load(url, tell)
-        )  # facts of the field, not somebody's data: a registry without them knows no place
+        # Facts of the field, nobody's data: a registry without them knows no place.
+        finish(reference.load(url, tell))
     click.echo(f"-- {applied} applied. The logins, with passwords of your choice:")
     click.echo(runner.login_statements(urlsplit(url).path.strip("/")))

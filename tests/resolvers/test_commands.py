@@ -12,6 +12,7 @@ import pytest
 
 from auth.viewer import Role, Viewer
 from registry import reference
+from schema.errors import Unavailable
 from tests.hub_kit import Hub, codes, open_hub
 
 if TYPE_CHECKING:
@@ -180,3 +181,19 @@ async def test_several_commands_run_in_their_order_and_each_has_its_own_error(hu
     body = await hub.ask(NATIONAL, text, {"a": a, "b": b, "c": c})
     assert body["data"] == {"x": {"post": {"state": "IN_TALKS"}}, "y": None, "z": {"post": {"state": "RECRUITING"}}}
     assert [(e["extensions"]["code"], e["path"]) for e in body["errors"]] == [("NOT_FOUND", ["y"])]
+
+
+async def test_a_payload_that_fails_after_the_commit_says_so_on_its_own_error(
+    hub: Hub, owner: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: Any) -> Any:
+        raise Unavailable
+
+    monkeypatch.setattr(hub.database, "read", away)
+    text = """mutation M($a: SetPostStateInput!, $b: SetPostStateInput!) {
+      x: setPostState(input: $a) { post { state } } y: setPostState(input: $b) { post { state } } }"""
+    a, b = (new(region=r, state="IN_TALKS")["i"] for r in ("AM99", "AM03"))
+    body = await hub.ask(NATIONAL, text, {"a": a, "b": b})
+    said = [(e["path"], e["extensions"]["code"], e["extensions"].get("committed")) for e in body["errors"]]
+    assert said == [(["x"], "NOT_FOUND", None), (["y"], "UNAVAILABLE", True)]
+    assert await owner.fetchval("SELECT state FROM coordinator_post WHERE region = 'AM03'") == "IN_TALKS"
