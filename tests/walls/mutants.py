@@ -257,7 +257,7 @@ EQUIVALENT: tuple[tuple[str, str, str], ...] = (
     ),
     (
         r"policy.py \w+ source_run",
-        r"none|without `(?!\{?o\.key).*",
+        r"none|without `(?!\{?o\.key|p\.).*",
         "a reading is reached through its source alone, whose predicate is the same",
     ),
     (r"source.(own|of_region)", r"also to .*", "no party of another role has sources, or a region's code in its key"),
