@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import asyncpg
 
 from registry import reference
-from registry.demo import mark_of, set_mark
-from registry.embedded import OWNER, Embedded, discard
+from registry.demo import empty, mark_of, set_mark
+from registry.embedded import Embedded, discard
 from registry.embedded_home import home_folder
 from registry.migrate import LOGINS, Logins, make_logins, migrate, migrations
 from registry.seed import seed
@@ -51,7 +51,7 @@ async def database(server: Embedded, scale: float, tell: Tell) -> Database:
     owner, mark = server.url_of(name), _mark(scale)
     if not await _is_there(server, name) or await mark_of(owner) != mark:
         tell(f"scale {scale:g}: migrating and seeding")
-        await _make(server, name)
+        await empty(server, name)
         await migrate(owner)
         await reference.load(owner)
         await seed(owner, scale)
@@ -70,15 +70,6 @@ async def _is_there(server: Embedded, name: str) -> bool:
     connection = await asyncpg.connect(server.url_of("postgres", "postgres"))
     try:
         return bool(await connection.fetchval("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", name))
-    finally:
-        await connection.close()
-
-
-async def _make(server: Embedded, name: str) -> None:
-    connection = await asyncpg.connect(server.url_of("postgres", "postgres"))
-    try:
-        await connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-        await connection.execute(f"CREATE DATABASE {name} OWNER {OWNER}")
     finally:
         await connection.close()
 

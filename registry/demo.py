@@ -38,12 +38,12 @@ async def set_mark(url: str, mark: str) -> None:
         await connection.close()
 
 
-async def empty(server: Embedded) -> None:
-    """Drops and makes the embedded database: a load that was broken off leaves nothing behind."""
+async def empty(server: Embedded, database: str = DATABASE) -> None:
+    """Drops and makes a database of the embedded server: a load that was broken off leaves nothing behind."""
     connection = await asyncpg.connect(server.url_of("postgres", "postgres"))
     try:
-        await connection.execute(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
-        await connection.execute(f"CREATE DATABASE {DATABASE} OWNER {OWNER}")
+        await connection.execute(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
+        await connection.execute(f"CREATE DATABASE {database} OWNER {OWNER}")
     finally:
         await connection.close()
 
