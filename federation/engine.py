@@ -78,7 +78,6 @@ class Answer:
     operation: str | None = None
     hash: str | None = None
     students: int = 0
-    extensions: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def is_request_error(self) -> bool:
@@ -287,6 +286,3 @@ def _error(problem: Problem, request_id: str) -> dict[str, Any]:
         found["path"] = list(problem.path)
     found["extensions"] = {"code": problem.error.code, "requestId": request_id, **problem.details}
     return found
-
-
-__all__ = ["Answer", "Contract", "Engine", "ReadOf", "Store", "encode"]

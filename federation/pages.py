@@ -14,7 +14,6 @@ Laws
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from graphql import FieldNode, SelectionSetNode
 
@@ -49,7 +48,6 @@ class _Page:
         self.size = self._size()
         self.beyond = [one for one in (self._beyond("after", True), self._beyond("before", False)) if one]
         self.cursor_number: tuple[str, int] | None = None
-        self.counted = False
 
     def _filters(self) -> list[str]:
         found = []
@@ -245,6 +243,3 @@ class _Parts:
         down = last != self.page.descending
         order = ", ".join(f"q.k{n}{' DESC' if down else ''}" for n in range(len(self.page.keys)))
         return f"coalesce('\"' || (array_agg({cursor} ORDER BY {order}){self.within()})[1] || '\"', 'null')"
-
-
-__all__: list[Any] = ["compile_page"]

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 from spil.edge import Edge
 from spil.graphql_door import GraphQLDoor
 from spil.harvest_door import HarvestDoor
+from spil.incoming import Callers
 from spil.log import Log, Sink
 from spil.portal.landing import DemoTokens, portal_routes
 from spil.rates import Rates
@@ -22,17 +23,17 @@ def build_app(
     parts: Parts, log: Sink | None = None, demo: DemoTokens | None = None, explorer: Sequence[Route] = ()
 ) -> ASGIApp:
     """The app of one gateway process. The demo alone hands in `demo`, where its page gets tokens, and an explorer."""
-    settings, rates = parts.settings, Rates(parts.settings.rate, parts.settings.burst)
+    settings = parts.settings
+    callers = Callers(parts.gate, Rates(settings.rate, settings.burst))
     door = GraphQLDoor(
         parts.engine,
-        parts.gate,
-        rates,
+        callers,
         max_body=settings.max_body_bytes,
         deadline=settings.deadline,
         cors=settings.cors,
     )
 
-    harvest = HarvestDoor(str(settings.worker_url), parts.gate, rates, most=settings.max_harvest_bytes)
+    harvest = HarvestDoor(str(settings.worker_url), callers, most=settings.max_harvest_bytes)
 
     async def ready(_: Request) -> Response:
         well = await parts.database.ready()

@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from schema.errors import Internal, SpilError
 from spil.log import Sink
+from spil.rates import Slower
 
 TRACEPARENT = re.compile(rb"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
 NO_TRACE, NO_SPAN = b"0" * 32, b"0" * 16
@@ -98,11 +99,16 @@ async def answer_error(
     headers: Iterable[tuple[bytes, bytes]] = (),
     status: int | None = None,
 ) -> None:
-    """A response that is only an error, in the form of a GraphQL response."""
+    """A response that is only an error, in the form of a GraphQL response, with the headers that HTTP wants for it."""
+    wanted = [*headers]
+    if isinstance(error, Slower):
+        wanted.append((b"retry-after", str(max(1, round(error.seconds + 0.5))).encode()))
+    if error.status == 401:
+        wanted.append((b"www-authenticate", b"Bearer"))
     extensions = {"code": error.code, "requestId": request_id}
     body = orjson.dumps({"errors": [{"message": error.message, "extensions": extensions}]})
     fallback = error.status if error.status != 200 else 500
-    await answer_bytes(send, status or fallback, b"application/json; charset=utf-8", body, headers)
+    await answer_bytes(send, status or fallback, b"application/json; charset=utf-8", body, wanted)
 
 
 async def answer_bytes(

@@ -14,27 +14,26 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from starlette.types import Receive, Scope, Send
 
-from auth.tokens import TokenGate, authorization_of
 from auth.viewer import Viewer
 from federation.engine import Answer, Engine, encode
 from schema.errors import (
     BadRequest,
-    BodyTooLarge,
     Internal,
     MethodNotAllowed,
     NotAcceptable,
     SpilError,
     TooSlow,
-    UnsupportedMediaType,
 )
 from spil.edge import answer_bytes, answer_error
-from spil.rates import Rates, Slower
+from spil.incoming import Callers, check_body, pieces
 
+JSON: Final = frozenset({b"application/json"})
+UTF_8: Final = frozenset({b"", b"charset=utf-8"})
 RESPONSE = b"application/graphql-response+json; charset=utf-8"
 PLAIN = b"application/json; charset=utf-8"
 CORS_ALLOWED = b"authorization, content-type, accept, traceparent"
@@ -46,14 +45,13 @@ class GraphQLDoor:
     def __init__(
         self,
         engine: Engine,
-        gate: TokenGate,
-        rates: Rates,
+        callers: Callers,
         *,
         max_body: int,
         deadline: float,
         cors: Mapping[str, tuple[str, ...]],
     ) -> None:
-        self._engine, self._gate, self._rates = engine, gate, rates
+        self._engine, self._callers = engine, callers
         self._max_body, self._deadline = max_body, deadline
         self._cors = {client: frozenset(o.encode() for o in origins) for client, origins in cors.items()}
         self._origins = frozenset(origin for origins in self._cors.values() for origin in origins)
@@ -71,7 +69,7 @@ class GraphQLDoor:
             if scope["method"] != "POST":
                 extra.append((b"allow", b"POST, OPTIONS"))
                 raise MethodNotAllowed
-            viewer = await self._viewer(scope, state["said"])
+            viewer = await self._callers.viewer(scope, state["said"])
             extra += self._cors_headers(viewer, headers.get(b"origin"))
             media_type = _accepted(headers.get(b"accept"))
             answer = await self._answer(viewer, receive, headers, state["request_id"])
@@ -81,24 +79,9 @@ class GraphQLDoor:
             )
         except SpilError as error:
             state["said"]["codes"] = [error.code]
-            if isinstance(error, Slower):
-                extra.append((b"retry-after", str(max(1, round(error.seconds + 0.5))).encode()))
-            if error.status == 401:
-                extra.append((b"www-authenticate", b"Bearer"))
             if viewer is None:  # whose page it is was not settled: that it was refused is for every listed one to read
                 extra += self._allowed(headers[b"origin"]) if headers.get(b"origin") in self._origins else []
             await answer_error(send, error, state["request_id"], extra)
-
-    async def _viewer(self, scope: Scope, said: dict[str, Any]) -> Viewer:
-        address = f"address {scope['client'][0] if scope.get('client') else ''}"
-        try:
-            viewer = await self._gate.viewer(authorization_of(scope["headers"]))
-        except SpilError:
-            self._rates.take(address)
-            raise
-        self._rates.take(f"client {viewer.client}" if viewer.client else address)
-        said["role"], said["party"] = viewer.role.value, viewer.party
-        return viewer
 
     async def _answer(
         self, viewer: Viewer, receive: Receive, headers: Mapping[bytes, bytes], request_id: str
@@ -112,27 +95,8 @@ class GraphQLDoor:
             raise TooSlow from None
 
     async def _body(self, receive: Receive, headers: Mapping[bytes, bytes]) -> bytes:
-        media_type, _, parameters = headers.get(b"content-type", b"").partition(b";")
-        charset = parameters.strip().lower().replace(b'"', b"")
-        if media_type.strip().lower() != b"application/json" or charset not in (b"", b"charset=utf-8"):
-            raise UnsupportedMediaType
-        if headers.get(b"content-encoding", b"identity").strip().lower() != b"identity":
-            raise UnsupportedMediaType
-        length = headers.get(b"content-length")
-        if length is not None and (not length.isdigit() or len(length) > 12 or int(length) > self._max_body):
-            raise BodyTooLarge
-        chunks, size, more = [], 0, True
-        while more:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise BadRequest
-            chunk = message.get("body", b"")
-            size += len(chunk)
-            if size > self._max_body:
-                raise BodyTooLarge
-            chunks.append(chunk)
-            more = message.get("more_body", False)
-        return b"".join(chunks)
+        check_body(headers, JSON, UTF_8, self._max_body)
+        return b"".join([piece async for piece in pieces(receive, self._max_body)])
 
     # ---- CORS: per client, and nothing for those that list no origin
 

@@ -9,29 +9,25 @@ Laws
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 import orjson
 from starlette.types import Receive, Scope, Send
 
-from auth.tokens import TokenGate, authorization_of
 from auth.viewer import Viewer
 from registry.session import session
 from registry.sources import Source, find_source
 from schema.errors import (
-    BadRequest,
-    BodyTooLarge,
     Forbidden,
     MethodNotAllowed,
     NotFound,
     SpilError,
     Unauthenticated,
-    UnsupportedMediaType,
 )
 from spil.edge import answer_bytes, answer_error
 from spil.harvest import Report, receive
-from spil.rates import Rates, Slower
+from spil.incoming import Callers, check_body, pieces
 
 PATH: Final = "/harvest/"
 TYPES: Final = frozenset({b"text/csv", b"application/xml", b"text/xml"})
@@ -49,8 +45,8 @@ STATUS: Final[Mapping[str, int]] = {
 class HarvestDoor:
     """The ASGI app behind `/harvest/<source>`. `most`: bytes of one body."""
 
-    def __init__(self, worker_url: str, gate: TokenGate, rates: Rates, *, most: int) -> None:
-        self._url, self._gate, self._rates, self._most = worker_url, gate, rates, most
+    def __init__(self, worker_url: str, callers: Callers, *, most: int) -> None:
+        self._url, self._callers, self._most = worker_url, callers, most
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         state = scope["state"]
@@ -60,30 +56,18 @@ class HarvestDoor:
             if scope["method"] != "POST":
                 extra.append((b"allow", b"POST"))
                 raise MethodNotAllowed("What a source brings comes by POST.")
-            viewer = await self._viewer(scope)
-            state["said"]["role"], state["said"]["party"] = viewer.role.value, viewer.party
+            viewer = await self._viewer(scope, state["said"])
             report = await self._take(viewer, scope, receive)
             await answer_bytes(send, 200, b"application/json", _told(report))
         except SpilError as error:
             state["said"]["codes"] = [error.code]
-            if isinstance(error, Slower):
-                extra.append((b"retry-after", str(max(1, round(error.seconds + 0.5))).encode()))
-            if error.status == 401:
-                extra.append((b"www-authenticate", b"Bearer"))
             extra.append((b"connection", b"close"))  # what is left of the body is nobody's next request
             await answer_error(send, error, state["request_id"], extra, STATUS.get(error.code))
 
-    async def _viewer(self, scope: Scope) -> Viewer:
-        address = f"address {scope['client'][0] if scope.get('client') else ''}"
-        authorization = authorization_of(scope["headers"])
-        try:
-            viewer = await self._gate.viewer(authorization)
-            if authorization is None:
-                raise Unauthenticated("Bring a bearer token with scope harvest.")
-        except SpilError:
-            self._rates.take(address)
-            raise
-        self._rates.take(f"client {viewer.client}" if viewer.client else address)
+    async def _viewer(self, scope: Scope, said: dict[str, Any]) -> Viewer:
+        viewer = await self._callers.viewer(scope, said)
+        if not viewer.client:
+            raise Unauthenticated("Bring a bearer token with scope harvest.")
         if not viewer.seer or "harvest" not in viewer.scopes:
             raise Forbidden("A source's own party brings its data, with scope harvest.")
         return viewer
@@ -98,30 +82,8 @@ class HarvestDoor:
         return await self._read(source, headers, receive_)
 
     async def _read(self, source: Source, headers: Mapping[bytes, bytes], receive_: Receive) -> Report:
-        kind, _, parameters = headers.get(b"content-type", b"").lower().partition(b";")
-        if kind.strip() not in TYPES or parameters.strip().replace(b'"', b"") not in CHARSETS:
-            raise UnsupportedMediaType("A source brings text/csv or application/xml.")
-        if headers.get(b"content-encoding", b"identity").strip().lower() != b"identity":
-            raise UnsupportedMediaType("A source brings its data unpacked.")
-        length = headers.get(b"content-length")
-        if length is not None and (not length.isdigit() or len(length) > 12 or int(length) > self._most):
-            raise BodyTooLarge
-        return await receive(self._url, source, self._pieces(receive_))
-
-    async def _pieces(self, receive_: Receive) -> AsyncIterator[bytes]:
-        """The body as it comes. Raises BodyTooLarge, and BadRequest where it breaks off."""
-        size, more = 0, True
-        while more:
-            message = await receive_()
-            if message["type"] == "http.disconnect":
-                raise BadRequest("The body broke off.")
-            piece = message.get("body", b"")
-            size += len(piece)
-            if size > self._most:
-                raise BodyTooLarge
-            more = message.get("more_body", False)
-            if piece:
-                yield piece
+        check_body(headers, TYPES, CHARSETS, self._most, "A source brings text/csv or application/xml, unpacked.")
+        return await receive(self._url, source, pieces(receive_, self._most))
 
 
 def _told(report: Report) -> bytes:

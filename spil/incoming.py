@@ -1,0 +1,70 @@
+"""What every door asks of a request: who sends it and how fast, what it says of its body, and the body piece by piece.
+
+Laws
+1. A bad token is 401, never PUBLIC, and counts for its address; no token is PUBLIC.
+2. A rate is taken before a byte of a body is read.
+3. A body is read no further than its cap, whatever its headers promise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Mapping
+from typing import Any
+
+from starlette.types import Receive, Scope
+
+from auth.tokens import TokenGate, authorization_of
+from auth.viewer import Viewer
+from schema.errors import BadRequest, BodyTooLarge, SpilError, UnsupportedMediaType
+from spil.rates import Rates
+
+Headers = Mapping[bytes, bytes]
+
+
+class Callers:
+    """Tokens and rates, for every door of one process."""
+
+    def __init__(self, gate: TokenGate, rates: Rates) -> None:
+        self._gate, self._rates = gate, rates
+
+    async def viewer(self, scope: Scope, said: dict[str, Any]) -> Viewer:
+        """Who asks; the log line learns role and party. Raises Unauthenticated, Slower."""
+        address = f"address {scope['client'][0] if scope.get('client') else ''}"
+        try:
+            viewer = await self._gate.viewer(authorization_of(scope["headers"]))
+        except SpilError:
+            self._rates.take(address)
+            raise
+        self._rates.take(f"client {viewer.client}" if viewer.client else address)
+        said["role"], said["party"] = viewer.role.value, viewer.party
+        return viewer
+
+
+def check_body(
+    headers: Headers, types: Collection[bytes], charsets: Collection[bytes], most: int, sentence: str | None = None
+) -> None:
+    """What the headers say of the body. Raises UnsupportedMediaType, with `sentence`, and BodyTooLarge."""
+    media_type, _, parameters = headers.get(b"content-type", b"").lower().partition(b";")
+    if media_type.strip() not in types or parameters.strip().replace(b'"', b"") not in charsets:
+        raise UnsupportedMediaType(sentence)
+    if headers.get(b"content-encoding", b"identity").strip().lower() != b"identity":
+        raise UnsupportedMediaType(sentence)
+    length = headers.get(b"content-length")
+    if length is not None and (not length.isdigit() or len(length) > 12 or int(length) > most):
+        raise BodyTooLarge
+
+
+async def pieces(receive: Receive, most: int) -> AsyncIterator[bytes]:
+    """The body as it comes. Raises BodyTooLarge, and BadRequest where it breaks off."""
+    size, more = 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise BadRequest("The body broke off.")
+        piece = message.get("body", b"")
+        size += len(piece)
+        if size > most:
+            raise BodyTooLarge
+        more = message.get("more_body", False)
+        if piece:
+            yield piece
