@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import asyncpg
 
+from bench.peers.route import make_route
 from registry import reference
 from registry.demo import empty, mark_of, set_mark
 from registry.embedded import Embedded, discard
@@ -75,9 +76,10 @@ async def _is_there(server: Embedded, name: str) -> bool:
 
 
 async def _settle(owner: str) -> None:
-    """What a night would do: statistics, visibility map, and no checkpoint left for the first round to pay."""
+    """The peers' route; and what a night would do: statistics, visibility map, no checkpoint left for the first round."""
     connection = await asyncpg.connect(owner)
     try:
+        await make_route(connection)
         await connection.execute("TRUNCATE read")
         await connection.execute("VACUUM (ANALYZE)")
     finally:

@@ -13,7 +13,7 @@ from typing import Any
 import asyncpg
 import orjson
 
-from bench.peers.route import PATH
+from bench.peers.route import ROUTE, STEPS
 from bench.peers.serving import POOL, SESSION, main
 
 LOOKUP = f"""
@@ -24,10 +24,10 @@ SELECT convert_to('{{"data":{{"contact":{{"contact":{{"name":' || coalesce(to_js
     || ',"verified":' || coalesce('"' || c.verified || '"', 'null')
     || '}},"path":[' || w.path || ']}}}}}}', 'UTF8')
 FROM (
-    SELECT (array_agg(p.contact ORDER BY p.n DESC))[1] AS contact,
-           string_agg('{{"kind":"' || p.kind || '","why":"' || p.why || '","verified":'
-               || coalesce('"' || p.verified || '"', 'null') || '}}', ',' ORDER BY p.n) AS path
-    FROM ({PATH}) p
+    SELECT r.contact, (
+        SELECT string_agg('{{"kind":"' || j.kind || '","why":"' || j.why || '","verified":'
+            || coalesce('"' || j.verified || '"', 'null') || '}}', ',' ORDER BY j.n) FROM {STEPS}
+    ) AS path FROM {ROUTE} r OFFSET 0
 ) w JOIN contact_point c ON c.id = w.contact
 """
 PLACEMENTS = """

@@ -16,7 +16,7 @@ from strawberry.dataloader import DataLoader
 from strawberry.extensions import ParserCache, ValidationCache
 from strawberry.schema.config import StrawberryConfig
 
-from bench.peers.route import PATH
+from bench.peers.route import ROUTE, STEPS
 from bench.peers.serving import main, pool
 from schema.enums import (
     ContactStepKind,
@@ -64,7 +64,7 @@ class Loaders:
 
 
 Info = strawberry.Info[Loaders, None]
-_ROUTE = f"{PATH} ORDER BY j.n"
+_ROUTE = f"SELECT j.kind, j.why, j.verified, r.contact FROM {ROUTE} r, {STEPS} ORDER BY j.n"
 
 
 @strawberry.type
