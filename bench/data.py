@@ -76,7 +76,7 @@ async def _is_there(server: Embedded, name: str) -> bool:
 
 
 async def _settle(owner: str) -> None:
-    """The peers' route; and what a night would do: statistics, visibility map, no checkpoint left for the first round."""
+    """The peers' route; and what a night would do: statistics, visibility map, an early checkpoint."""
     connection = await asyncpg.connect(owner)
     try:
         await make_route(connection)
