@@ -29,13 +29,13 @@ from federation.plan import (
     Probe,
     RootField,
     Rules,
-    coerce,
     make_payload_plan,
     make_plan,
     probes_of,
     root_fields,
 )
 from federation.result import drive, fill_marks, seal_marks
+from federation.variables import coerce
 from schema.errors import AnswerTooLarge, Forbidden, SpilError
 
 
