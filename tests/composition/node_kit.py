@@ -1,0 +1,120 @@
+"""What runs on node here: both composers, and Hive Gateway as a process before a hub and a municipality's subgraph."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+
+from registry.embedded_home import CHECKOUT
+from tests.setup.demos import free_port
+
+FOLDER: Final = CHECKOUT / "tests" / "composition"
+NODE: Final = CHECKOUT / ".venv" / "bin" / "node"
+HIVE: Final = FOLDER / "node_modules" / "@graphql-hive" / "gateway" / "dist" / "bin.js"
+CONFIG: Final = CHECKOUT / "deploy" / "federation" / "gateway.config.mjs"
+COMPOSERS: Final = ("apollo", "guild")
+PATIENCE: Final = 30.0
+
+Subgraph = dict[str, str]  # name, url, sdl
+
+
+def install() -> None:
+    """Node and the locked packages. Talks on the terminal; raises with a sentence when they cannot be had."""
+    done = subprocess.run([CHECKOUT / "scripts" / "packages", "tests/composition"], check=False)
+    if done.returncode:
+        raise RuntimeError("scripts/packages could not install what tests/composition needs: it says why above.")
+
+
+def compose(supergraphs: Mapping[str, Sequence[Subgraph]]) -> dict[str, dict[str, dict[str, Any]]]:
+    """By supergraph and composer: errors, hints, supergraph and API schema."""
+    done = subprocess.run(
+        [NODE, FOLDER / "compose.mjs"],
+        check=False,
+        input=json.dumps(supergraphs),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    made: dict[str, dict[str, dict[str, Any]]] = json.loads(done.stdout)
+    return made
+
+
+@dataclass(frozen=True)
+class Served:
+    """A GraphQL endpoint that is asked as anybody."""
+
+    url: str
+
+    async def ask(self, query: str, variables: Any = None, token: str | None = None) -> dict[str, Any]:
+        """The answer, errors and all."""
+        headers = {"authorization": f"Bearer {token}"} if token else {}
+        async with httpx.AsyncClient(trust_env=False, timeout=PATIENCE) as client:
+            answer = await client.post(self.url, json={"query": query, "variables": variables}, headers=headers)
+        body: dict[str, Any] = answer.json()
+        return body
+
+    async def log(self) -> list[dict[str, Any]]:
+        """What a partner wrote down of the requests that it got."""
+        async with httpx.AsyncClient(trust_env=False) as client:
+            answer = await client.get(self.url.replace("/graphql", "/control"))
+        lines: list[dict[str, Any]] = answer.json()["log"]
+        return lines
+
+
+@contextlib.asynccontextmanager
+async def town_process(cases: Mapping[str, str]) -> AsyncIterator[Served]:
+    """A municipality's subgraph that knows these cases: number -> Spil's id of the student."""
+    known = ",".join(f"{number}={student}" for number, student in cases.items())
+    command = [sys.executable, "-P", "-m", "tests.partners", "subgraph", "--know", known]
+    async with _process(command, PYTHONPATH=str(CHECKOUT)) as process:
+        assert process.stdout is not None
+        port = int(await asyncio.wait_for(process.stdout.readline(), PATIENCE))
+        yield Served(f"http://127.0.0.1:{port}/graphql")
+
+
+@contextlib.asynccontextmanager
+async def gateway_process(supergraph: Path) -> AsyncIterator[Served]:
+    """Hive Gateway with the config that deploy/ offers, ready to be asked."""
+    port = free_port()
+    command = [NODE, HIVE, "supergraph", "--config-path", CONFIG, "--host", "127.0.0.1", "--port", port, supergraph]
+    async with _process([str(word) for word in command], DEBUG="") as process:
+        base = f"http://127.0.0.1:{port}"
+        async with httpx.AsyncClient(trust_env=False) as client, asyncio.timeout(PATIENCE):
+            while not await _ready(client, base):
+                assert process.returncode is None, (await process.stdout.read()).decode() if process.stdout else ""
+                await asyncio.sleep(0.1)
+        yield Served(f"{base}/graphql")
+
+
+async def _ready(client: httpx.AsyncClient, base: str) -> bool:
+    with contextlib.suppress(httpx.TransportError):
+        return (await client.get(f"{base}/readiness")).status_code == 200
+    return False
+
+
+@contextlib.asynccontextmanager
+async def _process(command: Sequence[str], **environ: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        env={"PATH": os.environ["PATH"], "NODE_ENV": "production"} | environ,
+        cwd=CHECKOUT,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    try:
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+        await process.communicate()
