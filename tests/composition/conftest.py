@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Final
+from uuid import uuid4
 
 import asyncpg
 import pytest
@@ -55,10 +56,11 @@ async def other_town(country: Country) -> Actor:
 
 @pytest.fixture(scope="session")
 async def cases(hub: Hub, other_town: Actor) -> dict[str, str]:
-    """Case numbers with Spil's ids: three of the municipality's own, Z9 of what only another municipality knows."""
+    """Case numbers with Spil's ids: three of its own, Z8 that nobody has, Z9 that Spil gave another municipality."""
     own = (await hub.data(STUDENTS, as_party=TOWN))["students"]["nodes"]
     foreign = (await hub.data(STUDENTS, as_party=other_town))["students"]["nodes"]
-    return {f"Z{n}": student["id"] for n, student in enumerate(own[:3], 1)} | {"Z9": foreign[0]["id"]}
+    others = {"Z8": f"Student:{uuid4()}", "Z9": foreign[0]["id"]}
+    return {f"Z{n}": student["id"] for n, student in enumerate(own[:3], 1)} | others
 
 
 @pytest.fixture(scope="session")

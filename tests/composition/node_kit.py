@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -56,18 +57,27 @@ class Served:
 
     url: str
 
-    async def ask(self, query: str, variables: Any = None, token: str | None = None) -> dict[str, Any]:
+    async def ask(self, query: str, variables: Any = None, token: str | None = None, **headers: str) -> dict[str, Any]:
         """The answer, errors and all."""
-        headers = {"authorization": f"Bearer {token}"} if token else {}
+        headers |= {"authorization": f"Bearer {token}"} if token else {}
         async with httpx.AsyncClient(trust_env=False, timeout=PATIENCE) as client:
             answer = await client.post(self.url, json={"query": query, "variables": variables}, headers=headers)
         body: dict[str, Any] = answer.json()
         return body
 
+    @property
+    def _control(self) -> str:
+        return self.url.replace("/graphql", "/control")
+
+    async def told(self, **behaviour: Any) -> None:
+        """A partner behaves so from now on (tests/partners/behaviour.py)."""
+        async with httpx.AsyncClient(trust_env=False) as client:
+            await client.post(self._control, json=behaviour)
+
     async def log(self) -> list[dict[str, Any]]:
         """What a partner wrote down of the requests that it got."""
         async with httpx.AsyncClient(trust_env=False) as client:
-            answer = await client.get(self.url.replace("/graphql", "/control"))
+            answer = await client.get(self._control)
         lines: list[dict[str, Any]] = answer.json()["log"]
         return lines
 
@@ -111,10 +121,11 @@ async def _process(command: Sequence[str], **environ: str) -> AsyncIterator[asyn
         cwd=CHECKOUT,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
+        start_new_session=True,
     )
     try:
         yield process
     finally:
         with contextlib.suppress(ProcessLookupError):
-            process.terminate()
+            os.killpg(process.pid, signal.SIGTERM)  # node stands behind a process of its wheel
         await process.communicate()

@@ -7,8 +7,6 @@ import re
 from typing import Any
 
 import pytest
-from graphql import GraphQLInterfaceType, GraphQLObjectType, GraphQLSchema
-from graphql import build_schema as read_sdl
 
 from auth.viewer import Role
 from registry.embedded_home import CHECKOUT
@@ -17,25 +15,10 @@ from schema.print import graphql_core
 from spil.contract_files import FOLDER as CONTRACTS
 from spil.contract_files import file_name
 from tests.composition.node_kit import COMPOSERS, FOLDER, compose
+from tests.composition.shown import fields, fields_of
 
 Composed = dict[str, dict[str, dict[str, Any]]]
-OF_FEDERATION = {"_entities", "_service", "_Entity", "_Service"}
 OF_THE_TOWN = {"Municipality.ownPage", "Student.localCase", "Query.gemeente", "Query.zaken"}
-
-
-def fields(schema: GraphQLSchema) -> set[str]:
-    """`Type.field` of every object and interface, but for what federation itself adds."""
-    return {
-        f"{kind.name}.{name}"
-        for kind in schema.type_map.values()
-        if isinstance(kind, GraphQLObjectType | GraphQLInterfaceType) and not kind.name.startswith("__")
-        for name in kind.fields
-        if not OF_FEDERATION & {kind.name, name}
-    }
-
-
-def fields_of(sdl: str) -> set[str]:
-    return fields(read_sdl(sdl, assume_valid=True, assume_valid_sdl=True))
 
 
 def test_its_packages_are_pinned_and_locked_without_the_name_of_a_registry() -> None:

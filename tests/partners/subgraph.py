@@ -52,7 +52,8 @@ class Zaak:
     @strawberry.field
     def student(self) -> Optional["Student"]:
         """Whose case it is, where the municipality has accepted a handover."""
-        return _student(KNOWN[self.zaaknummer])
+        student = KNOWN[self.zaaknummer].get("student")
+        return Student(id=strawberry.ID(student)) if student else None
 
     @classmethod
     def resolve_reference(cls, zaaknummer: str) -> Optional["Zaak"]:
@@ -79,21 +80,23 @@ class Student:
     id: strawberry.ID
 
     @strawberry.field
-    def local_case(self) -> Zaak:
-        return _zaak(next(row for row in KNOWN.values() if row["student"] == self.id))
+    def local_case(self) -> Zaak | None:
+        """Nullable, as every field that one party adds to another's type: here not everybody is known."""
+        row = _case_of(self.id)
+        return _zaak(row) if row else None
 
     @classmethod
     def resolve_reference(cls, id: strawberry.ID) -> Optional["Student"]:  # noqa: A002  # the key's name
         """The young person of a case, by Spil's id."""
-        return _student(next((row for row in KNOWN.values() if row["student"] == id), None))
+        return cls(id=id) if _case_of(id) else None
 
 
 def _own() -> Municipality:
     return Municipality(code=MunicipalityCode(OWN), own_page=f"https://gemeente.example/{OWN}")
 
 
-def _student(row: dict[str, Any] | None) -> Student | None:
-    return Student(id=strawberry.ID(row["student"])) if row and row["student"] else None
+def _case_of(student: str) -> dict[str, Any] | None:
+    return next((row for row in KNOWN.values() if row["student"] == student), None)
 
 
 def _day(text: str | None) -> date | None:
