@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 
 from auth.viewer import Role
-from tests.composition.node_kit import Served, compose, gateway_process, install, town_process
+from tests.composition.node_kit import COMPOSERS, Served, compose, gateway_process, install, town_process
 from tests.conftest import TestPostgres
 from tests.spil.hub_kit import NATIONAL, Actor, Country, Hub, hub_of, make_country
 
@@ -102,14 +102,20 @@ def composed(
     return compose({role.value: [{"name": "spil", "url": url, "sdl": sdl}, own] for role, sdl in served.items()})
 
 
-@pytest.fixture(scope="module", params=["apollo", "guild"])
-async def gateway(
+@pytest.fixture(scope="module", params=COMPOSERS)
+def supergraph(
     request: pytest.FixtureRequest,
     composed: dict[str, dict[str, dict[str, Any]]],
     tmp_path_factory: pytest.TempPathFactory,
-) -> AsyncIterator[Served]:
-    """Hive Gateway before both, with the municipality's supergraph as one of the composers made it."""
-    path: Path = tmp_path_factory.mktemp("gateway") / "supergraph.graphql"
+) -> Path:
+    """The municipality's supergraph as one of the composers made it."""
+    path = tmp_path_factory.mktemp("gateway") / "supergraph.graphql"
     path.write_text(composed[Role.MUNICIPALITY.value][request.param]["supergraph"], encoding="utf-8")
-    async with gateway_process(path) as running:
+    return path
+
+
+@pytest.fixture(scope="module")
+async def gateway(supergraph: Path) -> AsyncIterator[Served]:
+    """Hive Gateway before the hub and the municipality's subgraph."""
+    async with gateway_process(supergraph) as running:
         yield running

@@ -1,4 +1,4 @@
-"""Hive Gateway before the hub and a municipality's own subgraph: joins by key, the caller's token, the contract kept."""
+"""Hive Gateway before the hub and a municipality's subgraph: joins by key, the caller's token, the contract kept."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from tests.spil.hub_kit import Actor, Hub
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 FROM_SPIL = """
-{ me { role party } students(first: 5) { nodes { id destinationAim localCase { zaaknummer } municipality { name ownPage } } } }
+{ me { role party }
+  students(first: 5) { nodes { id destinationAim localCase { zaaknummer } municipality { name ownPage } } } }
 """
 FROM_TOWN = """
 { gemeente { code ownPage name region { code } students(first: 1) { totalCount } }
@@ -85,7 +86,7 @@ async def test_who_is_not_seen_and_who_is_not_there_are_the_same_null(
 async def test_a_case_whose_young_person_is_not_seen_joins_nothing(
     gateway: Served, hub: Hub, cases: dict[str, str], other_town: Actor
 ) -> None:
-    """The id that Spil gave another municipality, and one that nobody has: the id is the case's own, all of Spil's is null."""
+    """An id that Spil gave another municipality, and one that nobody has: the id is the case's, Spil's part is null."""
     data = await asked(gateway, hub, FROM_TOWN)
     joined = {case["zaaknummer"]: case["student"] for case in data["zaken"]}
     for number in ("Z8", "Z9"):
