@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
@@ -103,19 +102,13 @@ def composed(
 
 
 @pytest.fixture(scope="module", params=COMPOSERS)
-def supergraph(
-    request: pytest.FixtureRequest,
-    composed: dict[str, dict[str, dict[str, Any]]],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Path:
+def supergraph(request: pytest.FixtureRequest, composed: dict[str, dict[str, dict[str, Any]]]) -> str:
     """The municipality's supergraph as one of the composers made it."""
-    path = tmp_path_factory.mktemp("gateway") / "supergraph.graphql"
-    path.write_text(composed[Role.MUNICIPALITY.value][request.param]["supergraph"], encoding="utf-8")
-    return path
+    return str(composed[Role.MUNICIPALITY.value][request.param]["supergraph"])
 
 
 @pytest.fixture(scope="module")
-async def gateway(supergraph: Path) -> AsyncIterator[Served]:
+async def gateway(supergraph: str) -> AsyncIterator[Served]:
     """Hive Gateway before the hub and the municipality's subgraph."""
     async with gateway_process(supergraph) as running:
         yield running

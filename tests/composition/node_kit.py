@@ -9,7 +9,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+import tempfile
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -94,22 +95,34 @@ async def town_process(cases: Mapping[str, str]) -> AsyncIterator[Served]:
 
 
 @contextlib.asynccontextmanager
-async def gateway_process(supergraph: Path) -> AsyncIterator[Served]:
+async def gateway_process(supergraph: str) -> AsyncIterator[Served]:
     """Hive Gateway with the config that deploy/ offers, ready to be asked."""
     port = free_port()
-    command = [NODE, HIVE, "supergraph", "--config-path", CONFIG, "--host", "127.0.0.1", "--port", port, supergraph]
-    async with _process([str(word) for word in command], DEBUG="") as process:
-        base = f"http://127.0.0.1:{port}"
-        async with httpx.AsyncClient(trust_env=False) as client, asyncio.timeout(PATIENCE):
-            while not await _ready(client, base):
-                assert process.returncode is None, (await process.stdout.read()).decode() if process.stdout else ""
-                await asyncio.sleep(0.1)
-        yield Served(f"{base}/graphql")
+    command = [NODE, HIVE, "supergraph", "--config-path", CONFIG, "--host", "127.0.0.1", "--port", port]
+    with _file(supergraph) as path:
+        async with _process([str(word) for word in (*command, path)]) as process:
+            await _until_ready(process, f"http://127.0.0.1:{port}/readiness")
+            yield Served(f"http://127.0.0.1:{port}/graphql")
 
 
-async def _ready(client: httpx.AsyncClient, base: str) -> bool:
+@contextlib.contextmanager
+def _file(supergraph: str) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "supergraph.graphql"
+        path.write_text(supergraph, encoding="utf-8")
+        yield path
+
+
+async def _until_ready(process: asyncio.subprocess.Process, url: str) -> None:
+    async with httpx.AsyncClient(trust_env=False) as client, asyncio.timeout(PATIENCE):
+        while not await _is_ready(client, url):
+            assert process.returncode is None, (await process.stdout.read()).decode() if process.stdout else ""
+            await asyncio.sleep(0.1)
+
+
+async def _is_ready(client: httpx.AsyncClient, url: str) -> bool:
     with contextlib.suppress(httpx.TransportError):
-        return (await client.get(f"{base}/readiness")).status_code == 200
+        return (await client.get(url)).status_code == 200
     return False
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 from typing import Any
 
 import pytest
@@ -14,21 +12,11 @@ from schema.full import build_schema
 from schema.print import graphql_core
 from spil.contract_files import FOLDER as CONTRACTS
 from spil.contract_files import file_name
-from tests.composition.node_kit import COMPOSERS, FOLDER, compose
+from tests.composition.node_kit import COMPOSERS, compose
 from tests.composition.shown import fields, fields_of
 
 Composed = dict[str, dict[str, dict[str, Any]]]
 OF_THE_TOWN = {"Municipality.ownPage", "Student.localCase", "Query.gemeente", "Query.zaken"}
-
-
-def test_its_packages_are_pinned_and_locked_without_the_name_of_a_registry() -> None:
-    named = json.loads((FOLDER / "package.json").read_text(encoding="utf-8"))["devDependencies"]
-    locked = json.loads((FOLDER / "package-lock.json").read_text(encoding="utf-8"))["packages"]
-    assert all(re.fullmatch(r"\d+\.\d+\.\d+", version) for version in named.values())
-    assert {name: locked[f"node_modules/{name}"]["version"] for name in named} == named
-    for name, entry in locked.items():
-        assert "resolved" not in entry
-        assert not name or entry["integrity"].startswith("sha512-")
 
 
 @pytest.mark.parametrize("role", Role)

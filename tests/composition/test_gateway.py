@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from graphql import build_client_schema, get_introspection_query
 
 from auth.viewer import Role
 from tests.composition.conftest import TOWN
-from tests.composition.node_kit import Served
+from tests.composition.node_kit import Served, gateway_process, town_process
 from tests.composition.shown import fields, fields_of
 from tests.spil.hub_kit import Actor, Hub
 
@@ -94,6 +95,14 @@ async def test_a_case_whose_young_person_is_not_seen_joins_nothing(
     assert (await hub.data("query($id: ID!) { student(id: $id) { id } }", {"id": cases["Z9"]}, as_party=other_town))[
         "student"
     ] is not None
+
+
+async def test_a_field_that_may_not_be_null_takes_the_joined_object_with_it(gateway: Served, hub: Hub) -> None:
+    """As docs/federation.md warns: whoever is not seen and who is not there are still the same."""
+    body = await gateway.ask("{ zaken { zaaknummer student { id disclosure } } }", token=await hub.token(TOWN))
+    students = {case["zaaknummer"]: case["student"] for case in body["data"]["zaken"]}
+    assert [number for number, student in students.items() if student is None] == ["Z8", "Z9"]
+    assert [error["path"] for error in body["errors"]] == [["zaken", n, "student", "disclosure"] for n in (3, 4)]
 
 
 async def test_the_token_goes_to_spil_alone_and_the_trace_to_both(gateway: Served, hub: Hub, town: Served) -> None:
@@ -195,3 +204,27 @@ async def test_what_the_contract_lacks_never_reaches_the_hub(gateway: Served, hu
     body = await gateway.ask(question, token=await hub.token(TOWN))
     assert codes(body) == {"GRAPHQL_VALIDATION_FAILED"}
     assert len(hub.lines) == before
+
+
+async def test_a_thousand_representations_are_refused_by_the_door_or_by_the_engine(hub: Hub) -> None:
+    question = "query($r: [_Any!]!) { _entities(representations: $r) { __typename } }"
+    for one, code in (
+        ({"__typename": "Municipality", "code": "GM0796"}, "BAD_INPUT"),
+        ({"__typename": "Student", "id": f"Student:{uuid4()}"}, "BODY_TOO_LARGE"),
+    ):
+        answer = await hub.ask(question, {"r": [one] * 1_000}, as_party=TOWN)
+        assert codes(answer.json()) == {code}
+
+
+async def test_a_join_of_more_than_a_hundred_is_refused_and_the_municipality_has_its_part(
+    hub: Hub, supergraph: str, town: Served
+) -> None:
+    crowd = {f"Z{n}": f"Student:{uuid4()}" for n in range(101)}
+    question, token = "{ zaken { zaaknummer student { destinationAim } } }", await hub.token(TOWN)
+    async with town_process(crowd) as crowded:
+        assert town.url in supergraph
+        async with gateway_process(supergraph.replace(town.url, crowded.url)) as gateway:
+            body = await gateway.ask(question, token=token)
+    assert codes(body) == {"BAD_INPUT"}
+    assert [case["zaaknummer"] for case in body["data"]["zaken"]] == list(crowd)
+    assert {str(case["student"]) for case in body["data"]["zaken"]} == {"{'destinationAim': None}"}

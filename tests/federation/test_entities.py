@@ -150,8 +150,9 @@ async def test_out_of_scope_and_absent_are_the_same_null_without_an_error(
     own, foreign = await students_of(hub, seer, 1), await students_of(hub, other, 5)
     assert len(foreign) == 5
     absent = [{"__typename": "Student", "id": one} for one in _absent()]
-    found = await entities(hub, seer, [*foreign, *own, *absent, {"__typename": "Region", "code": "AM99"}])
-    assert found == [None] * 5 + await entities(hub, seer, own) + [None] * (len(absent) + 1)
+    absent += [{"__typename": "Region", "code": code} for code in ("AM99", "AM27\x00", "ÅM27", "AM27" * 30, "")]
+    found = await entities(hub, seer, [*foreign, *own, *absent])
+    assert found == [None] * 5 + await entities(hub, seer, own) + [None] * len(absent)
     assert None not in await entities(hub, other, foreign)
     one_by_one = [await entities(hub, seer, [one]) for one in (*foreign, *absent)]
     assert one_by_one == [[None]] * len(one_by_one)
