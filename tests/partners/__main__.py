@@ -21,14 +21,23 @@ KINDS = ("school", "municipality", "subgraph", "feed", "vum")
 
 
 def make(kind: str, known: list[str], shared: Path | None) -> Any:
-    """A partner that knows these: students of a school, cases of a municipality, vacancies of a feed by their count."""
+    """A partner that knows these: students of a school, vacancies of a feed by their count, cases of a municipality.
+
+    A case of the subgraph may name its student by Spil's id: `Z1=Student:...`.
+    """
     if kind == "school":
         school = School()
         for number in known:
             school.enrol({"leerlingid": number})
         return school
-    if kind in ("municipality", "subgraph"):
-        town: Municipality | Subgraph = Municipality() if kind == "municipality" else Subgraph()
+    if kind == "subgraph":
+        graph = Subgraph()
+        for one in known:
+            number, _, student = one.partition("=")
+            graph.open_case(number, student or None)
+        return graph
+    if kind == "municipality":
+        town = Municipality()
         for number in known:
             town.open_case(number)
         return town
