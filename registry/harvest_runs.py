@@ -79,11 +79,16 @@ async def move_cursor(connection: Connection, source: str, cursor: str | None, f
     await connection.execute(MOVE, source, cursor, full_sync)
 
 
-async def end_run(connection: Connection, source: str, run: UUID, state: str, code: str | None = None) -> None:
-    """Ends a run as DONE, FAILED, SHRANK or BROKEN_OFF, with the code of the error."""
+async def end_run(
+    connection: Connection, source: str, run: UUID, state: str, code: str | None = None, *, beside: bool = False
+) -> None:
+    """Ends a run as DONE, FAILED, SHRANK or BROKEN_OFF, with the code of the error.
+
+    `beside`: it was none of the source's own records, and a full sync that is under way stays so.
+    """
     async with connection.transaction():
         await connection.execute(END, run, state, code)
-        if state == "DONE":
+        if state == "DONE" and not beside:
             await connection.execute(CLOSE_SYNC, source)
 
 

@@ -1,5 +1,7 @@
 """`POST /harvest/<source>`: what a source brings itself, CSV or XML, read as it comes and kept nowhere else.
 
+With `?part=sidecar` it is the table that stands beside its dossiers (spil/sidecar.py).
+
 Laws
 1. Who may bring it is settled before a byte of the body is read: a token with scope `harvest`, of the source's party.
    Another party's source and one that does not exist are the same answer.
@@ -17,13 +19,16 @@ from starlette.types import Receive, Scope, Send
 
 from auth.viewer import Viewer
 from registry.sources import Source
-from schema.errors import MethodNotAllowed, SpilError
+from schema.errors import BadRequest, MethodNotAllowed, SpilError
 from spil.edge import answer_bytes, answer_error
 from spil.harvest import Report, receive
 from spil.incoming import Callers, check_body, pieces, source_of
+from spil.sidecar import receive_sidecar
 
 PATH: Final = "/harvest/"
 TYPES: Final = frozenset({b"text/csv", b"application/xml", b"text/xml"})
+TABLE: Final = frozenset({b"text/csv"})
+SIDECAR: Final = b"part=sidecar"
 CHARSETS: Final = frozenset({b"", b"charset=utf-8", b"charset=windows-1252", b"charset=iso-8859-1"})
 STATUS: Final[Mapping[str, int]] = {
     "FORBIDDEN": 403,
@@ -59,9 +64,14 @@ class HarvestDoor:
 
     async def _take(self, viewer: Viewer, scope: Scope, receive_: Receive) -> Report:
         source = await source_of(self._url, viewer, str(scope["path"]).removeprefix(PATH))
-        return await self._read(source, dict(scope["headers"]), receive_)
+        return await self._read(source, scope["query_string"], dict(scope["headers"]), receive_)
 
-    async def _read(self, source: Source, headers: Mapping[bytes, bytes], receive_: Receive) -> Report:
+    async def _read(self, source: Source, part: bytes, headers: Mapping[bytes, bytes], receive_: Receive) -> Report:
+        if part not in (b"", SIDECAR):
+            raise BadRequest("The only part that is brought by itself is ?part=sidecar.")
+        if part == SIDECAR:
+            check_body(headers, TABLE, CHARSETS, self._most, "A sidecar is text/csv, unpacked.")
+            return await receive_sidecar(self._url, source, pieces(receive_, self._most))
         check_body(headers, TYPES, CHARSETS, self._most, "A source brings text/csv or application/xml, unpacked.")
         return await receive(self._url, source, pieces(receive_, self._most))
 
@@ -79,6 +89,7 @@ def _told(report: Report) -> bytes:
             "unchanged": counts.unchanged,
             "ended": counts.ended,
             "rejected": counts.rejected,
+            "unknown": report.unknown,
             "refusals": [dict(zip(("position", "field", "reason"), note, strict=True)) for note in report.notes],
         }
     )
