@@ -140,7 +140,8 @@ class Reading:
 
     async def _missed(self, gone: set[str]) -> set[str]:
         """What a full sync that ends here did not name, beside what it took back. Raises SyncShrank."""
-        unnamed_ones, held = await unnamed(self.connection, self.source.key, self.sync)
+        leavers = self.source.kind != "school"
+        unnamed_ones, held = await unnamed(self.connection, self.source.key, self.sync, leavers=leavers)
         missed = set(unnamed_ones) - gone
         if self.kind.careful and not self.confirmed and len(missed) >= FEWEST and len(missed) * SHARE > held:
             raise SyncShrank
