@@ -15,10 +15,12 @@ import orjson
 import pytest
 
 from auth.issuer import token as token_of
+from connectors.inbound import TYPES
 from registry.embedded_home import home_folder
 from registry.sources import Source, add_source
 from spil.demo import ISSUER_PATH
 from tests.conftest import TestPostgres
+from tests.connectors.driving import fits, partner
 from tests.spil.hub_kit import Actor, Country, Hub, hub_of, make_country
 from wire.client import post_form
 
@@ -374,3 +376,37 @@ async def test_no_canary_reaches_database_or_log(tell: Tell, hub: Hub, country: 
     everything = "\n".join([*dump, *map(str, hub.lines), log, *(one.text for one in answers)]).lower()
     assert "z-7" in everything
     assert [canary for canary in CANARIES if canary.lower() in everything] == []
+
+
+def of_type(what: str, **data: Any) -> dict[str, Any]:
+    return event(type=f"nl.arbeidstoeleiding.{what}.v1", data={"leerling": STUDENT, **data})
+
+
+EVERY = (
+    event(subject=STUDENT),
+    of_type("uitval-opgepakt"),
+    of_type("uitval-ingetrokken"),
+    of_type("loopbaangesprek-gepland", datum="2026-12-01"),
+    of_type("plaatsing-gestart", soort="WERK", kvkNummer="90000001", datumStart="2026-11-01", datumEinde="2027-11-01"),
+    of_type("plaatsing-verlengd", plaatsing=f"Placement:{uuid4()}.0123456789ab", datumEinde="2027-12-31"),
+    of_type("plaatsing-beeindigd", datumEinde="2026-11-30", reden="MOVED"),
+)
+
+
+async def test_every_type_of_the_described_interface_is_taken_and_no_other_is_described(tell: Tell, db: Any) -> None:
+    document = partner("municipality")
+    asked = document["paths"]["/events/{source}"]["post"]
+    schema = asked["requestBody"]["content"]["application/cloudevents+json"]["schema"]
+    described = document["components"]["schemas"]["Event"]["properties"]["type"]["enum"]
+    assert [one["type"] for one in EVERY] == described == list(TYPES)
+    for one in EVERY:
+        fits(document, schema, one)
+        answer = await tell(one)
+        assert answer.status_code == 202, answer.text
+        fits(document, asked["responses"]["202"]["content"]["application/json"]["schema"], answer.json())
+    refused = await tell(event(data={}))
+    fits(document, asked["responses"]["422"]["content"]["application/json"]["schema"], refused.json())
+    listed = {part.name for parts in TYPES.values() for part in parts.values()}
+    assert set(document["components"]["schemas"]["Event"]["properties"]["data"]["properties"]) == listed
+    for row in await kept(db):
+        assert row["subject"] or "student" in row["data"]
