@@ -41,6 +41,7 @@ _NATIONAL = frozenset({Role.NATIONAL})
 _SCHOOL = frozenset({Role.SCHOOL})
 _MUNICIPALITY = frozenset({Role.MUNICIPALITY})
 _EMPLOYER = frozenset({Role.EMPLOYER})
+_VACANCIES = frozenset({Role.SERVICE_POINT, Role.MUNICIPALITY})
 
 # Object types, interfaces and unions; Connection, Edge and PageInfo follow their node.
 VISIBLE: Mapping[str, frozenset[Role]] = {
@@ -80,6 +81,8 @@ VISIBLE: Mapping[str, frozenset[Role]] = {
     "StudentIdentity": _STUDENTS,
     "MunicipalSupport": _STUDENTS,
     "SupportContact": _STUDENTS | _EMPLOYER,
+    "VacancyHits": _VACANCIES,
+    "VacancyHit": _VACANCIES,
     "SupportPlan": _MUNICIPALITY,
     "SupportInPlace": _MUNICIPALITY,
     "AccessGrant": _SCHOOL,

@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 from connectors.flow import NOTHING, Options, Protocol
+from connectors.inbound import urn_of
 from connectors.mapping import load
 from connectors.school_csv import default_sidecar
 from schema.errors import BadMapping
@@ -50,4 +51,6 @@ def options_of(
     )
     if protocol.intake is not None:
         protocol.intake(options, {})  # it refuses a mapping of another record
+    if protocol.accept is not None:
+        urn_of(options)
     return options

@@ -113,4 +113,6 @@ REASONS = {
     "OTHER_SCHOOL": "the dossier was made by another school than the source's",
     "WINDOW": "the moment lies outside the window in which an event is taken",
     "PROFILE": "the NL GOV profile for CloudEvents asks otherwise",
+    "UNKNOWN_TYPE": "this hub takes no event of that type",
+    "NOT_KNOWN": "no dossier of the source has that number",
 }

@@ -28,7 +28,10 @@ class VacancySearch:
     occupation: str | None = None
 
     def __post_init__(self) -> None:
-        hours = (self.hours_least or 1, self.hours_most or 99)
+        hours = (
+            1 if self.hours_least is None else self.hours_least,
+            99 if self.hours_most is None else self.hours_most,
+        )
         if not re.fullmatch("[1-9][0-9]{3}[A-Z]{2}", self.postcode) or not 0 <= self.distance <= 999:
             raise BadInput("A search is around a postcode like 5211AB, within 999 kilometres.")
         if not 1 <= hours[0] <= hours[1] <= 99 or len(self.occupation or "") > 200:

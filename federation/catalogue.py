@@ -153,12 +153,19 @@ Ask = Callable[[Any, Sequence[str]], Awaitable[Mapping[str, Any]]]
 @dataclass(frozen=True)
 class Live:
     """A value that a source gives during the request. `layer` names who is asked; `key` is what they know the row by;
-    where `open` is not true the key never leaves the statement. A live type is a leaf."""
+    where `open` is not true the key never leaves the statement. A live type is a leaf.
+
+    `asked` is an argument that is part of the question: `{asked}` in the key. `tables` are what the key looks into;
+    `counts` is what a long answer weighs.
+    """
 
     layer: str
     type: str
     key: str
     open: str
+    asked: Bound | None = None
+    tables: tuple[str, ...] = ()
+    counts: int = 0
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,7 @@ def compile_entry(  # noqa: PLR0911  # one case per kind of entry
         case Keyed():
             return compile_keyed(row, entry, nodes, arguments, compile_object)
         case Live():
-            return _live(row, entry, nodes)
+            return _live(row, entry, nodes, arguments)
         case Told():
             raise AssertionError(f"{place} is reached by a statement, and is no row's")
 
@@ -129,9 +129,16 @@ def _many(row: Row, entry: Many, nodes: list[FieldNode]) -> str:
     return f"{name}.j"
 
 
-def _live(row: Row, entry: Live, nodes: list[FieldNode]) -> str:
-    build = row.build
+def _live(row: Row, entry: Live, nodes: list[FieldNode], arguments: Arguments) -> str:
+    build, asked = row.build, entry.asked
+    template = entry.key
+    if asked is not None:
+        template = template.replace("{asked}", build.bind("text", arguments.read(*asked.argument), asked.convert))
+    for table in entry.tables:
+        build.touch(table)
+    with build.cost.list_of(entry.counts):
+        pass  # a leaf: nothing of the registry stands below
     mark = Mark("live", entry.layer, shown(build, below(nodes), entry.type), build.path)
     nonce, number = build.mark(mark)
-    key = f"{nonce} || '{number}:' || ({row.outside(entry.key)})::text || {nonce}"
+    key = f"{nonce} || '{number}:' || ({row.outside(template)})::text || {nonce}"
     return f"CASE WHEN {row.outside(entry.open)} THEN coalesce({key}, 'null') ELSE 'null' END"

@@ -34,10 +34,11 @@ UPDATE harvested SET seen_in = $3
 WHERE source = $1 AND reference = ANY ($2::text[]) AND gone_at IS NULL AND seen_in IS DISTINCT FROM $3
 """
 # Who left is no longer in the export of a school, and its guidance runs on: only those who are there can be missed.
+# A municipality's case goes on after school, and is missed whoever it is about.
 UNNAMED = """
 SELECT h.reference, h.seen_in IS DISTINCT FROM $2 AS missed FROM harvested h
 LEFT JOIN student_profile p ON p.student = h.student
-WHERE h.source = $1 AND h.gone_at IS NULL AND p.left_on IS NULL ORDER BY h.reference
+WHERE h.source = $1 AND h.gone_at IS NULL AND (p.left_on IS NULL OR $3) ORDER BY h.reference
 """
 
 
@@ -79,11 +80,16 @@ async def move_cursor(connection: Connection, source: str, cursor: str | None, f
     await connection.execute(MOVE, source, cursor, full_sync)
 
 
-async def end_run(connection: Connection, source: str, run: UUID, state: str, code: str | None = None) -> None:
-    """Ends a run as DONE, FAILED, SHRANK or BROKEN_OFF, with the code of the error."""
+async def end_run(
+    connection: Connection, source: str, run: UUID, state: str, code: str | None = None, *, beside: bool = False
+) -> None:
+    """Ends a run as DONE, FAILED, SHRANK or BROKEN_OFF, with the code of the error.
+
+    `beside`: it was none of the source's own records, and a full sync that is under way stays so.
+    """
     async with connection.transaction():
         await connection.execute(END, run, state, code)
-        if state == "DONE":
+        if state == "DONE" and not beside:
             await connection.execute(CLOSE_SYNC, source)
 
 
@@ -92,7 +98,10 @@ async def mark(connection: Connection, source: str, references: Iterable[str], s
     await connection.execute(MARK, source, list(references), sync)
 
 
-async def unnamed(connection: Connection, source: str, sync: UUID) -> tuple[list[str], int]:
-    """What a full sync did not name, by reference, and of how many that the source was known to hold."""
-    rows = await connection.fetch(UNNAMED, source, sync)
+async def unnamed(connection: Connection, source: str, sync: UUID, *, leavers: bool) -> tuple[list[str], int]:
+    """What a full sync did not name, by reference, and of how many that the source was known to hold.
+
+    `leavers`: those who left school count too.
+    """
+    rows = await connection.fetch(UNNAMED, source, sync, leavers)
     return [row["reference"] for row in rows if row["missed"]], len(rows)

@@ -21,6 +21,7 @@ import orjson
 from registry.harvest_endings import LOCK, keep_lead
 from registry.harvest_opportunities import EMPLOYERS
 from registry.harvest_runs import Counts
+from registry.harvest_sidecar import fill
 
 if TYPE_CHECKING:
     from registry.session import Connection
@@ -225,6 +226,7 @@ async def _towns(connection: Connection, taken: list[Row], notes: Notes) -> None
 async def _write(connection: Connection, source: Source, taken: list[Row], sync: UUID) -> None:
     guidance, ids = f"{source.party}#guidance", sorted(one["id"] for one in taken)
     await connection.execute(LOCK, ids)
+    await fill(connection, source, taken)
     before = {row["id"]: row for row in await connection.fetch(BEFORE, ids)}
     moved = [one["id"] for one in taken if _turn(one, before.get(one["id"]))]
     body = _json(taken)

@@ -37,13 +37,22 @@ INSERT INTO source (key, party, kind, protocol, base_url, hosts, private_hosts, 
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::jsonb, $11, $12) ON CONFLICT (key) DO NOTHING RETURNING key
 """
 OPEN_PARTY = "SELECT EXISTS (SELECT FROM party WHERE key = $1 AND until_at > now())"
-LIST = """
+# Of those who are there: what is not known of them is counted.
+UNKNOWN = """
+SELECT count(*) AS students, count(*) FILTER (WHERE p.destination_aim = 'ONBEKEND') AS without_aim,
+    count(*) FILTER (WHERE p.leaves_on IS NULL) AS without_leaving_day,
+    count(*) FILTER (WHERE p.hours IS NULL) AS without_hours
+FROM harvested h JOIN student_profile p ON p.student = h.student
+WHERE h.gone_at IS NULL AND p.left_on IS NULL
+"""
+LIST = f"""
 SELECT s.key, s.party, s.kind, s.protocol, s.state, r.state AS last_run, r.code, r.started_at AS started, r.pages,
-       r.added, r.changed, r.unchanged, r.ended, r.rejected
+       r.added, r.changed, r.unchanged, r.ended, r.rejected, u.*
 FROM source s LEFT JOIN LATERAL (
     SELECT * FROM source_run x WHERE x.source = s.key ORDER BY x.started_at DESC, x.id LIMIT 1) r ON true
+LEFT JOIN LATERAL ({UNKNOWN} AND h.source = s.key) u ON s.kind = 'school'
 WHERE s.state <> 'ENDED' OR $1 ORDER BY s.key
-"""
+"""  # noqa: S608 - our own names
 SET_STATE = "UPDATE source SET state = $2 WHERE key = $1 AND state = ANY ($3::text[]) RETURNING key"
 LOCK = "SELECT pg_advisory_lock(hashtextextended('spil harvest ' || $1, 0))"
 NAMES = """

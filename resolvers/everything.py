@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from federation.catalogue import Ask, Catalogue, Constant, Finder, Keyed, Many, One, Page, Rows
-from resolvers import access, directory, handover, people, sources, support_request
+from resolvers import access, directory, handover, people, sources, support_request, vacancies
 from schema.scalars import Brin, KvK, MunicipalityCode, RegionCode
 
 QUERY = Rows(
@@ -31,6 +31,7 @@ QUERY = Rows(
         "candidates": Page("Candidate", None, people.CANDIDATE_ORDERS, people.CANDIDATE_FILTERS),
         "placements": Page("Placement", None, people.OF_MANY, people.PLACEMENT_FILTERS),
         "opportunities": directory.opportunities(None),
+        "vacancyHits": vacancies.HITS,
         "sources": sources.SOURCES,
         "_entities": Keyed(many=True, entities=True),
         "_service": One("_Service", "true"),
@@ -60,6 +61,7 @@ TYPES: Mapping[str, Rows] = {
     "Student": people.STUDENT,
     "Candidate": people.CANDIDATE,
     **people.LIVE,
+    **vacancies.LEAVES,
     "Lead": people.LEAD,
     "AccessGrant": access.GRANT,
     "SupportRequest": support_request.SUPPORT_REQUEST,

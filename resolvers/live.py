@@ -20,7 +20,9 @@ from auth.viewer import Role, Viewer
 from connectors import flow
 from connectors.flow import Flow, Options
 from connectors.live import GIVEN_NAME, Answered
+from connectors.vacancies import VacancySearch
 from federation.catalogue import Ask, Finder, NotTold
+from resolvers import vacancies
 from schema.errors import BadInput, SourceDown, SourceMalformed, SpilError, TooCostly
 from wire import messages
 from wire.flight import Flights
@@ -29,6 +31,8 @@ IDENTIFIED: Final = "IDENTIFIED"
 MOST: Final = 2_000  # keys in one question (docs/partners)
 LONGEST_NAME: Final = 200
 NOT_CONNECTED: Final = "No system of this party is connected to the hub."
+NOT_IN_REGION: Final = "No service point of a region of this party has a source that searches vacancies."
+ONE_SEARCH: Final = "One search of vacancies in a question: ask the others apart."
 
 
 class Client(Protocol):
@@ -89,7 +93,7 @@ class LiveLayers:
 
     def layers(self) -> Mapping[str, Ask]:
         """By the names that the catalogue has for them."""
-        return {layer.name: self._asker(layer) for layer in LAYERS}
+        return {**{layer.name: self._asker(layer) for layer in LAYERS}, vacancies.LAYER: self._search}
 
     def finders(self) -> Mapping[str, Finder]:
         """By the names that the catalogue has for them."""
@@ -109,6 +113,30 @@ class LiveLayers:
         except SpilError as error:
             return NotTold(error, partner.key if partner else viewer.party or "", self._clock())
         return found
+
+    async def _search(self, viewer: Viewer, keys: Sequence[str]) -> Mapping[str, Any]:
+        """The vacancies that a search finds; one that is written twice is one."""
+        if len(keys) > 1:  # each would be a call of its own
+            return dict.fromkeys(keys, NotTold(TooCostly(ONE_SEARCH), viewer.party or "", self._clock()))
+        return {key: await self._searched(viewer, *vacancies.read_key(key)) for key in keys}
+
+    async def _searched(self, viewer: Viewer, parties: Sequence[str], asked: VacancySearch) -> Any:
+        partners = [one for party in parties if (one := self._find(party, "servicepoint")) and one.protocol.search]
+        name = partners[0].key if partners else viewer.party or ""
+        try:
+            if not partners:
+                raise SourceDown(NOT_CONNECTED if parties == [viewer.party] else NOT_IN_REGION)
+            return await self._found(viewer, partners[0], partners[0].protocol.search, asked)
+        except SpilError as error:
+            return NotTold(error, name, self._clock())
+
+    async def _found(self, viewer: Viewer, partner: Partner, search: Any, asked: VacancySearch) -> Mapping[str, Any]:
+        async def question() -> Mapping[str, Any]:
+            found = await run(search(asked, partner.options), partner.client, self._deadline)
+            return {"hits": list(found.hits), "more": found.more}
+
+        who = (viewer.party, viewer.function, viewer.purpose)
+        return await self._flights.share((partner.key, vacancies.LAYER, asked, *who), question)
 
     async def close(self) -> None:
         """Ends what is still asked."""

@@ -123,6 +123,12 @@ class Conflict(Refused):
     sentence = "The present state does not allow this step."
 
 
+class EventRefused(Refused):
+    code = "EVENT_REFUSED"
+    sentence = "This event is not taken. `field` and `reason` say what does not fit."
+    status = 422
+
+
 class ConsentMissing(Refused):
     code = "CONSENT_MISSING"
     sentence = "This rests on a consent that is not there, or no more. Use `recordConsent` first."

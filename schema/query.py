@@ -26,6 +26,7 @@ from schema.pages import Connection, planned
 from schema.people import Candidate, Placement, Student
 from schema.scalars import Cursor, Text
 from schema.sources import Source
+from schema.vacancies import VacancyHits, VacancySearch
 
 
 @strawberry.type(description="Who asks.")
@@ -177,6 +178,14 @@ class Query:
         filter: OpportunityFilter | None = strawberry.UNSET,
         order: OpportunityOrder | None = strawberry.UNSET,
     ) -> Connection[Opportunity]:
+        planned()
+
+    @strawberry.field(
+        description="Vacancies of the VUM exchange, asked live for this one request and not kept: one search in a"
+        " question. At most 100 come, and their order means nothing. A source may leave out what it does not compare,"
+        " so a hit is held against the search here as far as it tells. Null where the exchange could not be asked."
+    )
+    def vacancy_hits(self, search: VacancySearch) -> VacancyHits | None:
         planned()
 
     @strawberry.field(description="The partner systems: the own ones, those of the region, or all.")

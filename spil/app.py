@@ -10,12 +10,14 @@ from starlette.routing import Route, Router
 from starlette.types import ASGIApp
 
 from spil.edge import Edge
+from spil.event_door import EventDoor
 from spil.graphql_door import GraphQLDoor
 from spil.harvest_door import HarvestDoor
 from spil.incoming import Callers
 from spil.log import Log, Sink
 from spil.portal.landing import DemoTokens, portal_routes
 from spil.rates import Rates
+from spil.settings import Settings
 from spil.wiring import Parts
 
 
@@ -32,8 +34,6 @@ def build_app(
         cors=settings.cors,
     )
 
-    harvest = HarvestDoor(str(settings.worker_url), callers, most=settings.max_harvest_bytes)
-
     async def ready(_: Request) -> Response:
         well = await parts.database.ready()
         return JSONResponse({"status": "ready" if well else "database away"}, 200 if well else 503)
@@ -49,7 +49,7 @@ def build_app(
 
     routes = [
         Route("/graphql", door),
-        Route("/harvest/{source:str}", harvest),
+        *_brought(settings, callers),
         Route("/health/live", live),
         Route("/health/ready", ready),
         Route("/contracts/{role:str}.graphql", contract),
@@ -58,3 +58,12 @@ def build_app(
     ]
     # A bare router: Starlette's own middleware would answer an exception before the edge sees it.
     return Edge(Router(routes=routes), log or Log())
+
+
+def _brought(settings: Settings, callers: Callers) -> list[Route]:
+    """The doors for what a party brings to a source of its own."""
+    worker = str(settings.worker_url)
+    return [
+        Route("/harvest/{source:str}", HarvestDoor(worker, callers, most=settings.max_harvest_bytes)),
+        Route("/events/{source:str}", EventDoor(worker, callers)),
+    ]

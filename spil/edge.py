@@ -11,7 +11,8 @@ import re
 import secrets
 import time
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -22,6 +23,7 @@ from spil.log import Sink
 from spil.rates import Slower
 
 TRACEPARENT = re.compile(rb"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
+NOTHING: Mapping[str, str] = MappingProxyType({})
 NO_TRACE, NO_SPAN = b"0" * 32, b"0" * 16
 HEADERS = [
     (b"x-content-type-options", b"nosniff"),
@@ -98,6 +100,7 @@ async def answer_error(
     request_id: str,
     headers: Iterable[tuple[bytes, bytes]] = (),
     status: int | None = None,
+    details: Mapping[str, str] = NOTHING,
 ) -> None:
     """A response that is only an error, in the form of a GraphQL response, with the headers that HTTP wants for it."""
     wanted = [*headers]
@@ -105,7 +108,7 @@ async def answer_error(
         wanted.append((b"retry-after", str(max(1, round(error.seconds + 0.5))).encode()))
     if error.status == 401:
         wanted.append((b"www-authenticate", b"Bearer"))
-    extensions = {"code": error.code, "requestId": request_id}
+    extensions = {"code": error.code, "requestId": request_id, **details}
     body = orjson.dumps({"errors": [{"message": error.message, "extensions": extensions}]})
     fallback = error.status if error.status != 200 else 500
     await answer_bytes(send, status or fallback, b"application/json; charset=utf-8", body, wanted)

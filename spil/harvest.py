@@ -27,6 +27,7 @@ from registry.harvest_cases import cases_read, end_cases, put_cases
 from registry.harvest_endings import end_students
 from registry.harvest_opportunities import end_opportunities, opportunities_read, put_opportunities
 from registry.harvest_runs import Counts, advance, begin_run, end_run, mark, move_cursor, unnamed
+from registry.harvest_sidecar import unknown
 from registry.harvest_students import lock_students, put_students, students_read
 from registry.sources import Source, leased, municipality_codes
 from schema.errors import Conflict, SpilError, SyncShrank
@@ -78,13 +79,22 @@ class Report:
     counts: Counts = field(default_factory=Counts)
     notes: Notes = field(default_factory=list)
     noted: int = 0
+    unknown: dict[str, int] = field(default_factory=dict)  # of a school's students: how many are without what
+
+    def count(self, counts: Counts, notes: Notes) -> None:
+        """Adds a page that was committed."""
+        self.pages += 1
+        self.counts.add(counts)
+        self.noted += len(notes)
+        self.notes += notes[: SHOWN - len(self.notes)]
 
     def __str__(self) -> str:
         c = self.counts
         lines = [f"{position}: {name or 'the row'}: {reason}" for position, name, reason in self.notes]
         more = [f"... and {self.noted - len(self.notes)} more"] if self.noted > len(self.notes) else []
         told = f"{c.added} added, {c.changed} changed, {c.unchanged} unchanged, {c.ended} ended, {c.rejected} rejected"
-        return "\n".join([*lines, *more, f"{told}; {self.pages} pages"])
+        without = [f"{n} {name.replace('_', ' ')}" for name, n in self.unknown.items()]
+        return "\n".join([*lines, *more, f"{told}; {self.pages} pages", *([", ".join(without)] if without else [])])
 
 
 @dataclass(slots=True)
@@ -130,20 +140,17 @@ class Reading:
 
     async def _missed(self, gone: set[str]) -> set[str]:
         """What a full sync that ends here did not name, beside what it took back. Raises SyncShrank."""
-        unnamed_ones, held = await unnamed(self.connection, self.source.key, self.sync)
+        leavers = self.source.kind != "school"
+        unnamed_ones, held = await unnamed(self.connection, self.source.key, self.sync, leavers=leavers)
         missed = set(unnamed_ones) - gone
         if self.kind.careful and not self.confirmed and len(missed) >= FEWEST and len(missed) * SHARE > held:
             raise SyncShrank
         return missed
 
     def _count(self, counts: Counts, notes: Notes) -> None:
-        report = self.report
-        report.pages += 1
-        report.counts.add(counts)
-        report.noted += len(notes)
-        report.notes += notes[: SHOWN - len(report.notes)]
-        read = report.counts
-        self.tell(f"{report.pages} pages, {read.added + read.changed + read.unchanged + read.rejected:,} records")
+        self.report.count(counts, notes)
+        read = self.report.counts
+        self.tell(f"{self.report.pages} pages, {read.added + read.changed + read.unchanged + read.rejected:,} records")
 
 
 def _row(record: Any) -> dict[str, Any]:
@@ -157,10 +164,13 @@ def _row(record: Any) -> dict[str, Any]:
 
 
 @contextlib.asynccontextmanager
-async def _reading(
-    url: str, key: str, *, anew: bool, confirmed: bool = False, tell: Tell | None = None
+async def reading_of(
+    url: str, key: str, *, anew: bool, beside: bool = False, confirmed: bool = False, tell: Tell | None = None
 ) -> AsyncIterator[Reading]:
-    """A run from its row's beginning to its end, whatever ends it. `anew`: it goes on with nothing that was begun."""
+    """A run from its row's beginning to its end, whatever ends it. `anew`: it goes on with nothing that was begun.
+
+    `beside`: it leaves alone what was begun (spil/sidecar.py).
+    """
     async with leased(url, key) as (connection, source):
         report = Report(await begin_run(connection, source.key))
         sync = None if anew else source.full_sync
@@ -173,8 +183,10 @@ async def _reading(
             with contextlib.suppress(Exception):  # the database may be what was lost: then the next run tells of it
                 await end_run(connection, source.key, report.run, state, code)
             raise
-        await end_run(connection, source.key, report.run, "DONE")
+        await end_run(connection, source.key, report.run, "DONE", beside=beside)
         report.state = "DONE"
+        if source.kind == "school":
+            report.unknown = await unknown(connection, source.key)
 
 
 def _ended_by(error: BaseException) -> tuple[str, str]:
@@ -194,7 +206,7 @@ async def sync(
     client_of: Callable[[Place], SourceClient] = SourceClient,
 ) -> Report:
     """Fetches a source from its cursor on. Raises NotFound, Conflict, BadMapping, SyncShrank, and a source's errors."""
-    async with _reading(url, key, anew=False, confirmed=confirm_shrink, tell=tell) as reading:
+    async with reading_of(url, key, anew=False, confirmed=confirm_shrink, tell=tell) as reading:
         pull = protocol_of(reading.source).pull
         if pull is None or not reading.source.harvests:
             raise Conflict(NOTHING_TO_READ)
@@ -252,7 +264,7 @@ async def receive(url: str, source: Source, pieces: AsyncIterator[bytes]) -> Rep
 
     Raises Conflict, BadMapping, SourceMalformed, SyncShrank, and whatever `pieces` raises: pages before that stay.
     """
-    async with _reading(url, source.key, anew=True) as reading:
+    async with reading_of(url, source.key, anew=True) as reading:
         begin = protocol_of(reading.source).intake
         if begin is None or not reading.source.harvests:
             raise Conflict(NOTHING_TO_TAKE)

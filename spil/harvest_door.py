@@ -1,5 +1,7 @@
 """`POST /harvest/<source>`: what a source brings itself, CSV or XML, read as it comes and kept nowhere else.
 
+With `?part=sidecar` it is the table that stands beside its dossiers (spil/sidecar.py).
+
 Laws
 1. Who may bring it is settled before a byte of the body is read: a token with scope `harvest`, of the source's party.
    Another party's source and one that does not exist are the same answer.
@@ -10,27 +12,23 @@ Laws
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 import orjson
 from starlette.types import Receive, Scope, Send
 
 from auth.viewer import Viewer
-from registry.session import session
-from registry.sources import Source, find_source
-from schema.errors import (
-    Forbidden,
-    MethodNotAllowed,
-    NotFound,
-    SpilError,
-    Unauthenticated,
-)
+from registry.sources import Source
+from schema.errors import BadRequest, MethodNotAllowed, SpilError
 from spil.edge import answer_bytes, answer_error
 from spil.harvest import Report, receive
-from spil.incoming import Callers, check_body, pieces
+from spil.incoming import Callers, check_body, pieces, source_of
+from spil.sidecar import receive_sidecar
 
 PATH: Final = "/harvest/"
 TYPES: Final = frozenset({b"text/csv", b"application/xml", b"text/xml"})
+TABLE: Final = frozenset({b"text/csv"})
+SIDECAR: Final = b"part=sidecar"
 CHARSETS: Final = frozenset({b"", b"charset=utf-8", b"charset=windows-1252", b"charset=iso-8859-1"})
 STATUS: Final[Mapping[str, int]] = {
     "FORBIDDEN": 403,
@@ -56,7 +54,7 @@ class HarvestDoor:
             if scope["method"] != "POST":
                 extra.append((b"allow", b"POST"))
                 raise MethodNotAllowed("What a source brings comes by POST.")
-            viewer = await self._viewer(scope, state["said"])
+            viewer = await self._callers.bringer(scope, state["said"], "harvest")
             report = await self._take(viewer, scope, receive)
             await answer_bytes(send, 200, b"application/json", _told(report))
         except SpilError as error:
@@ -64,24 +62,16 @@ class HarvestDoor:
             extra.append((b"connection", b"close"))  # what is left of the body is nobody's next request
             await answer_error(send, error, state["request_id"], extra, STATUS.get(error.code))
 
-    async def _viewer(self, scope: Scope, said: dict[str, Any]) -> Viewer:
-        viewer = await self._callers.viewer(scope, said)
-        if not viewer.client:
-            raise Unauthenticated("Bring a bearer token with scope harvest.")
-        if not viewer.seer or "harvest" not in viewer.scopes:
-            raise Forbidden("A source's own party brings its data, with scope harvest.")
-        return viewer
-
     async def _take(self, viewer: Viewer, scope: Scope, receive_: Receive) -> Report:
-        headers = dict(scope["headers"])
-        key = str(scope["path"]).removeprefix(PATH)
-        async with session(self._url) as connection:
-            source = await find_source(connection, key)
-        if source.party != viewer.party or source.state == "ENDED":
-            raise NotFound
-        return await self._read(source, headers, receive_)
+        source = await source_of(self._url, viewer, str(scope["path"]).removeprefix(PATH))
+        return await self._read(source, scope["query_string"], dict(scope["headers"]), receive_)
 
-    async def _read(self, source: Source, headers: Mapping[bytes, bytes], receive_: Receive) -> Report:
+    async def _read(self, source: Source, part: bytes, headers: Mapping[bytes, bytes], receive_: Receive) -> Report:
+        if part not in (b"", SIDECAR):
+            raise BadRequest("The only part that is brought by itself is ?part=sidecar.")
+        if part == SIDECAR:
+            check_body(headers, TABLE, CHARSETS, self._most, "A sidecar is text/csv, unpacked.")
+            return await receive_sidecar(self._url, source, pieces(receive_, self._most))
         check_body(headers, TYPES, CHARSETS, self._most, "A source brings text/csv or application/xml, unpacked.")
         return await receive(self._url, source, pieces(receive_, self._most))
 
@@ -99,6 +89,7 @@ def _told(report: Report) -> bytes:
             "unchanged": counts.unchanged,
             "ended": counts.ended,
             "rejected": counts.rejected,
+            "unknown": report.unknown,
             "refusals": [dict(zip(("position", "field", "reason"), note, strict=True)) for note in report.notes],
         }
     )

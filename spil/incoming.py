@@ -8,17 +8,29 @@ Laws
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Collection, Mapping
-from typing import Any
+from typing import Any, Final
 
 from starlette.types import Receive, Scope
 
 from auth.tokens import TokenGate, authorization_of
 from auth.viewer import Viewer
-from schema.errors import BadRequest, BodyTooLarge, SpilError, UnsupportedMediaType
+from registry.session import session
+from registry.sources import Source, find_source
+from schema.errors import (
+    BadRequest,
+    BodyTooLarge,
+    Forbidden,
+    NotFound,
+    SpilError,
+    Unauthenticated,
+    UnsupportedMediaType,
+)
 from spil.rates import Rates
 
 Headers = Mapping[bytes, bytes]
+KEY: Final = re.compile(r"[a-z0-9][a-z0-9-]{1,60}")
 
 
 class Callers:
@@ -38,6 +50,26 @@ class Callers:
         self._rates.take(f"client {viewer.client}" if viewer.client else address)
         said["role"], said["party"] = viewer.role.value, viewer.party
         return viewer
+
+    async def bringer(self, scope: Scope, said: dict[str, Any], needed: str) -> Viewer:
+        """Who brings something to its own source, by scope. Raises Unauthenticated, Forbidden, Slower."""
+        viewer = await self.viewer(scope, said)
+        if not viewer.client:
+            raise Unauthenticated(f"Bring a bearer token with scope {needed}.")
+        if not viewer.seer or needed not in viewer.scopes:
+            raise Forbidden(f"A source's own party brings its data, with scope {needed}.")
+        return viewer
+
+
+async def source_of(url: str, viewer: Viewer, key: str) -> Source:
+    """The party's own source of that key. Another party's, one that ended and one that never was are all NotFound."""
+    if not KEY.fullmatch(key):
+        raise NotFound
+    async with session(url) as connection:
+        source = await find_source(connection, key)
+    if source.party != viewer.party or source.state == "ENDED":
+        raise NotFound
+    return source
 
 
 def check_body(

@@ -32,6 +32,7 @@ CREDENTIALS = re.compile(r"file:/.{1,500}|env:(?!SPIL_)[A-Z][A-Z0-9_]{0,99}")
 KINDS = {"school": ("school",), "servicepoint": ("servicepoint",)}
 MUNICIPAL = ("municipality", "service", "doorstroompunt", "uwv")
 REST = ("key", "party", "protocol", "state", "last_run", "code", "started", "added", "changed", "ended", "rejected")
+UNKNOWN = ("students", "without_aim", "without_leaving_day", "without_hours")
 
 
 @click.command(name="sources", cls=Listed, entries=COMMANDS)
@@ -175,12 +176,12 @@ def check(keys: tuple[str, ...], as_json: bool) -> None:
 @with_ended
 @as_json
 def show_all(ended: bool, as_json: bool) -> None:
-    """List the sources and how they were read last."""
+    """List the sources and how they were read last; of a school's students how many lack aim, leaving day, hours."""
     from registry.sources import list_sources
     from spil.cli import finish
     from spil.cli.administration import database, show
 
-    show(finish(list_sources(database(), ended=ended)), REST, as_json)
+    show(finish(list_sources(database(), ended=ended)), REST + UNKNOWN, as_json)
 
 
 @click.command()

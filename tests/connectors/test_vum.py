@@ -134,7 +134,10 @@ def test_an_id_that_is_no_id_and_an_eleventh_are_never_asked(keys: list[str]) ->
         drive(ask(keys, "", PARTIES))
 
 
-@pytest.mark.parametrize("asked", [("5211", 5), ("5211ab", 5), ("5211AB", 1000), ("5211AB", -1), ("5211AB", 5, 30, 20)])
+@pytest.mark.parametrize(
+    "asked",
+    [("5211", 5), ("5211ab", 5), ("5211AB", 1000), ("5211AB", -1), ("5211AB", 5, 30, 20), ("5211AB", 5, None, 0)],
+)
 def test_a_search_that_vum_would_not_take_is_not_made(asked: tuple[Any, ...]) -> None:
     with pytest.raises(BadInput):
         VacancySearch(*asked)

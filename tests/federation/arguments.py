@@ -39,6 +39,12 @@ MALFORMED = {
     "Postcode": "0123",
     "KvK": "",
 }
+SEARCHED = {
+    "distance": (0, 25, 999),
+    "hoursLeast": (1, 16, None),
+    "hoursMost": (24, 99, None),
+    "occupation": ("https://x.example/\u00e9{}", None),
+}
 MODES = (
     "none",
     "first",
@@ -59,6 +65,7 @@ class Arguments:
     def __init__(self, writer: Writer) -> None:
         self.w, self.random, self.values = writer, writer.random, writer.values
         self._variable = False  # whether what is drawn now is drawn again with the variables
+        self._searched: str | None = None
 
     def of(
         self, kind: GraphQLObjectType, name: str, one: GraphQLField, depth: int, many: int
@@ -80,6 +87,8 @@ class Arguments:
         if name == "contact":
             topic = self._put(one.args["topic"].type, lambda: self.values.of_type(one.args["topic"].type), 0.3)
             return [f"topic: {topic}", f"at: {self._place(one)}"]
+        if name == "vacancyHits":
+            return [f"search: {self._search(one)}"]
         if name == "_entities":
             kinds = [t.name for t in self.w.schema.get_possible_types(get_named_type(one.type))]  # type: ignore[arg-type]
 
@@ -99,6 +108,31 @@ class Arguments:
             self._fault("BAD_INPUT")
             return MALFORMED[scalar]
         return self.values.code(scalar)
+
+    def _search(self, one: GraphQLField) -> str:
+        """One search for the whole operation, as a literal, with a variable in it, or as one variable."""
+        if self._searched is None:
+            kind = GraphQLNonNull(GraphQLString)
+            if self.random.random() < 0.4:
+                self._searched = self._put(one.args["search"].type, self._whole_search, 1)
+            else:
+                given = {name: literal(value) for name, value in self._whole_search().items()}
+                given["postcode"] = self._put(kind, self._postcode, 0.5)
+                self._searched = "{" + ", ".join(f"{name}: {value}" for name, value in given.items()) + "}"
+        return self._searched
+
+    def _postcode(self) -> str:
+        if self.random.random() < 0.02:
+            self._fault("BAD_INPUT")
+            return "5211ab"
+        return self.random.choice(("5211AB", "1011ZZ"))
+
+    def _whole_search(self) -> dict[str, Any]:
+        wanted: dict[str, Any] = {"postcode": self._postcode()}
+        for name, values in SEARCHED.items():
+            if self.random.random() < 0.4:
+                wanted[name] = self.random.choice(values)
+        return wanted
 
     def _place(self, one: GraphQLField) -> str:
         """Exactly one way to say where: as a literal, with a variable in it, or as one variable."""

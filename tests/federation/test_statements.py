@@ -86,6 +86,8 @@ class Everything:
             return CODES[name]
         if name == "findStudents":
             return "(name: $name)"
+        if name == "vacancyHits":
+            return '(search: {postcode: "5211AB"})'
         if name == "contact" and one.args:
             return '(topic: PUPILS_TO_WORK, at: {postcode: "5211"})'
         if name in IDS and one.args:

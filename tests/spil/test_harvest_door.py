@@ -146,8 +146,8 @@ async def test_who_brings_is_settled_before_the_body(hub: Hub, country: Country)
 async def test_another_party_s_source_and_one_that_does_not_exist_are_the_same_answer(
     hub: Hub, country: Country
 ) -> None:
-    answers = [await bring(hub, country, body(row(1)), source) for source in ("ander-csv", "geen-bron")]
-    assert [answer.status_code for answer in answers] == [404, 404]
+    answers = [await bring(hub, country, body(row(1)), source) for source in ("ander-csv", "geen-bron", "%00")]
+    assert [answer.status_code for answer in answers] == [404, 404, 404]
     texts = {answer.text.replace(answer.json()["errors"][0]["extensions"]["requestId"], "") for answer in answers}
     assert len(texts) == 1
 

@@ -75,7 +75,33 @@ def _expect_sources(walls: Walls, seer: Seer, _: Variables, __: str) -> Keys:
     return found | {len(seen)}
 
 
+HITS = 'query { vacancyHits(search: {postcode: "5211AB"}) { hits { title } } }'
+
+
+def _read_asked(_: Walls, __: Seer, data: Any) -> Keys:
+    """The parties whose source of vacancies may be asked, as the partner hears them."""
+    (hit,) = data["vacancyHits"]["hits"]
+    return set(hit["title"].partition("{")[0].split())
+
+
+def _expect_asked(walls: Walls, seer: Seer, _: Variables, __: str) -> Keys:
+    if seer.kind == "servicepoint":
+        return {seer.party}
+    regions = walls.oracle.regions(seer)
+    points = walls.oracle.rows["service_point"]
+    return {f"servicepoint:{row['code']}" for row in points if row["region"] in regions}
+
+
 DIRECTORY = (
+    Operation(
+        "whose source of vacancies is asked",
+        frozenset({"covers"}),
+        ("SERVICE_POINT", "MUNICIPALITY"),
+        lambda _: HITS,
+        lambda *_: {},
+        _read_asked,
+        _expect_asked,
+    ),
     Operation(
         "sources and their readings",
         frozenset({"source", "source_run"}),

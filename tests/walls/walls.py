@@ -80,6 +80,7 @@ ECHOES: Mapping[str, Ask] = {
     "support": _echo(lambda key: {"jobcoach": {"name": key}}),
     "givenName": _echo(lambda key: key),
     "jobcoach": _echo(lambda key: {"name": key}),
+    "vacancyHits": _echo(lambda key: {"hits": [{"title": key}], "more": False}),
 }
 
 

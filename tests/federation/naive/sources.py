@@ -12,6 +12,7 @@ from typing import Any
 from tests.federation.naive.rights import Eyes
 from tests.federation.naive.rows import Row
 from tests.federation.naive.things import Thing, thing
+from tests.federation.naive.vacancies import found, vacancy_hits
 
 Value = dict[str, Any]
 TYPES = {
@@ -19,6 +20,7 @@ TYPES = {
     "werkconsulent": "SupportContact",
     "plan": "SupportPlan",
     "inPlace": "SupportInPlace",
+    "hits": "VacancyHit",
 }
 
 
@@ -56,6 +58,7 @@ LAYERS: dict[str, Callable[[str], Any]] = {
     "support": support,
     "givenName": lambda key: (identity(key) or {}).get("givenName"),
     "jobcoach": lambda key: (support(key) or {}).get("jobcoach"),
+    "vacancyHits": found,
 }
 
 
@@ -100,8 +103,8 @@ def part(name: str) -> Any:
 
     def give(_: Eyes, row: Row, __: Any) -> Any:
         value, kind = row[name], TYPES.get(name)
-        if isinstance(value, list):
-            return [Thing(str(kind), one) for one in value]
+        if kind and isinstance(value, list):
+            return [Thing(kind, one) for one in value]
         return thing(kind, value) if kind else value
 
     return give
@@ -113,8 +116,14 @@ PARTS = {
     "SupportContact": ("name", "phone", "mail"),
     "SupportPlan": ("from", "to"),
     "SupportInPlace": ("kind", "from", "to"),
-}
+    "VacancyHits": ("hits", "more"),
+    "VacancyHit": (
+        "id", "title", "description", "occupation", "kinds", "employerName", "postcode", "hoursMin", "hoursMax",
+        "startsOn", "closesOn",
+    ),
+}  # fmt: skip
 FIELDS = {
+    "Query.vacancyHits": vacancy_hits,
     "Student.identity": identity_of,
     "Student.support": support_of,
     "Candidate.givenName": given_name,
