@@ -17,7 +17,7 @@ from federation.introspection import INTROSPECTION, compile_introspection
 from federation.keyed import compile_keyed
 from federation.live import shown
 from federation.pages import compile_page
-from federation.rows import NO_SUBJECT, Row, as_json
+from federation.rows import NO_SUBJECT, Row, as_json, subjects_of
 from federation.selection import below, collect
 
 
@@ -87,7 +87,7 @@ def attach(row: Row, child: Row, json: str, link: str) -> str:
     subject = f", {child.subject()} AS s" if child.subjects else ""
     row.laterals.append(f"LEFT JOIN LATERAL (SELECT {json} AS j{subject} FROM {source}) {name} ON true")
     if child.subjects:
-        row.subjects.append(f"coalesce({name}.s, {NO_SUBJECT})")
+        row.subjects.append(subjects_of(name))
     return f"coalesce({name}.j, 'null')"
 
 
@@ -122,11 +122,10 @@ def _many(row: Row, entry: Many, nodes: list[FieldNode]) -> str:
         f"CROSS JOIN LATERAL (SELECT '[' || coalesce(string_agg({json}, ','{within}), '') || ']' AS j{subject}"
         f"\nFROM {inner}{beside}) {name}"
     )
+    given = row.outside(entry.given) if entry.given else None
     if child.subjects:
-        row.subjects.append(f"coalesce({name}.s, {NO_SUBJECT})")
-    if entry.given:
-        return f"CASE WHEN {row.outside(entry.given)} THEN {name}.j ELSE 'null' END"
-    return f"{name}.j"
+        row.subjects.append(subjects_of(name, given))
+    return f"CASE WHEN {given} THEN {name}.j ELSE 'null' END" if given else f"{name}.j"
 
 
 def _live(row: Row, entry: Live, nodes: list[FieldNode], arguments: Arguments) -> str:

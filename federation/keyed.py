@@ -17,7 +17,7 @@ from graphql import FieldNode, GraphQLUnionType, SelectionSetNode
 from federation.arguments import Arguments
 from federation.build import ArgumentError, Build
 from federation.catalogue import Keyed, Rows
-from federation.rows import NO_SUBJECT, Row
+from federation.rows import NO_SUBJECT, Row, subjects_of
 from federation.selection import below
 from schema.errors import BadInput, BadRepresentation, SpilError, UnknownEntity
 
@@ -143,7 +143,7 @@ def compile_keyed(row: Row, entry: Keyed, nodes: list[FieldNode], arguments: Arg
             subject = f", {child.subject()} AS s" if child.subjects else ""
             laterals.append(f"\nLEFT JOIN LATERAL (SELECT {json} AS j{subject} FROM {source}) {alias} ON true")
             cases.append(f"{alias}.j")
-            subjects += [f"coalesce({alias}.s, {NO_SUBJECT})"] if child.subjects else []
+            subjects += [subjects_of(alias)] if child.subjects else []
     return _gather(row, entry, name, arrays, laterals, cases, subjects)
 
 
@@ -160,5 +160,5 @@ def _gather(
         f" WITH ORDINALITY {name}(type, text, uuid, part, n){''.join(laterals)}) {alias}"
     )
     if subjects:
-        row.subjects.append(f"coalesce({alias}.s, {NO_SUBJECT})")
+        row.subjects.append(subjects_of(alias))
     return f"{alias}.j"

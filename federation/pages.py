@@ -20,7 +20,7 @@ from graphql import FieldNode, SelectionSetNode
 from federation.arguments import Arguments
 from federation.build import ArgumentError, Build, Drive, Mark, Request
 from federation.catalogue import Driver, Page
-from federation.rows import NO_SUBJECT, Row
+from federation.rows import NO_SUBJECT, Row, subjects_of
 from federation.selection import below, collect
 from schema.errors import BadInput, PageTooLarge
 
@@ -153,7 +153,7 @@ def compile_page(
     if child.subjects and columns:  # pageInfo alone shows nobody
         listed.append(f"{child.subject()} AS s")
         subject = f", string_agg(q.s, {NO_SUBJECT}){plan.within()} AS s"
-        row.subjects.append(f"coalesce({name}.s, {NO_SUBJECT})")
+        row.subjects.append(subjects_of(name, told))
     row.laterals.append(
         f"CROSS JOIN LATERAL (SELECT {json} AS j{subject}"
         f"\nFROM (SELECT {', '.join(listed)} FROM {inner}{beside}) q) {name}"

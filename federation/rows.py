@@ -25,6 +25,12 @@ REFERENCE = re.compile(r"\{([a-z_]+(?:\.[a-z_]+)*)(?::([a-z\[\]]+))?\}")
 NO_SUBJECT = "''::bytea"
 
 
+def subjects_of(lateral: str, given: str | None = None) -> str:
+    """The young people in what a lateral gives; nobody where it gives nothing, or is not shown (`given`)."""
+    case = f"CASE WHEN {given} THEN {lateral}.s END" if given else f"{lateral}.s"
+    return f"coalesce({case}, {NO_SUBJECT})"
+
+
 def as_json(sql: str, form: Form) -> str:
     """The JSON text of a value; null is the text `null`, so that one null never empties the object around it."""
     match form:
