@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route, Router
+from starlette.routing import Route, Router, WebSocketRoute
 from starlette.types import ASGIApp
 
+from spil.agent_door import AgentDoor
 from spil.edge import Edge
 from spil.graphql_door import GraphQLDoor
 from spil.harvest_door import HarvestDoor
@@ -35,6 +36,9 @@ def build_app(
 
     harvest = HarvestDoor(str(settings.worker_url), callers, most=settings.max_harvest_bytes)
 
+    log = log or Log()
+    agent = AgentDoor(str(settings.worker_url), callers, parts.agents, parts.readings, log)
+
     async def ready(_: Request) -> Response:
         well = await parts.database.ready()
         return JSONResponse({"status": "ready" if well else "database away"}, 200 if well else 503)
@@ -51,6 +55,7 @@ def build_app(
     routes = [
         Route("/graphql", door),
         Route("/harvest/{source:str}", harvest),
+        WebSocketRoute("/agent/{source:str}", agent),
         Route("/health/live", live),
         Route("/health/ready", ready),
         Route("/contracts/{role:str}.graphql", contract),
@@ -58,4 +63,4 @@ def build_app(
         *explorer,
     ]
     # A bare router: Starlette's own middleware would answer an exception before the edge sees it.
-    return Edge(Router(routes=routes), log or Log())
+    return Edge(Router(routes=routes), log)

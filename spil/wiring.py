@@ -28,6 +28,8 @@ from resolvers.handover import LAYER, Codes
 from resolvers.live import LiveLayers
 from schema.full import build_schema
 from schema.print import graphql_core, print_contract
+from spil.agent_readings import Readings
+from spil.agents import Agents
 from spil.live_sources import LiveSources
 from spil.log import Log
 from spil.settings import Settings, require
@@ -49,8 +51,11 @@ class Parts:
     sdl: dict[str, str]
     sources: LiveSources
     live: LiveLayers
+    agents: Agents
+    readings: Readings
 
     async def close(self) -> None:
+        await self.readings.close()
         await self.live.close()
         await self.sources.close()
         await self.keys.close()
@@ -107,7 +112,9 @@ async def build(settings: Settings, listed_hosts: frozenset[str] = frozenset()) 
     await trust.start()
     keys.start()
     made, printed = contracts()
-    sources = LiveSources(partial(_active_sources, trust_pool), os.environ, Log())
+    agents = Agents()
+    readings = Readings(settings.worker_url, agents, Log())
+    sources = LiveSources(partial(_active_sources, trust_pool), os.environ, Log(), agents)
     sources.start()
     live = LiveLayers(sources.find, settings.live_deadline)
     codes = Codes.under(settings.cursor_key)
@@ -116,7 +123,19 @@ async def build(settings: Settings, listed_hosts: frozenset[str] = frozenset()) 
     record, runner = partial(_record, reads_log), Runner(database, codes)
     engine = Engine(made, everything, database, record, cursors, limits, runner)
     return Parts(
-        settings, engine, TokenGate(trust, keys), database, reads_log, trust, keys, trust_pool, printed, sources, live
+        settings,
+        engine,
+        TokenGate(trust, keys),
+        database,
+        reads_log,
+        trust,
+        keys,
+        trust_pool,
+        printed,
+        sources,
+        live,
+        agents,
+        readings,
     )
 
 

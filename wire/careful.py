@@ -12,7 +12,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from schema.errors import SourceDown, SourceMalformed, SourceTimeout
 from wire.breaker import Breaker
@@ -39,6 +39,18 @@ class _Run:
 
     def left(self) -> float:
         return (self.timer.when() or 0.0) - asyncio.get_running_loop().time()
+
+
+class Client(Protocol):
+    """A source that can be asked, however it is reached."""
+
+    async def send(self, ask: Ask, deadline: float) -> Answer:
+        """The answer within `deadline` seconds."""
+        ...
+
+    async def close(self) -> None:
+        """Ends what it holds."""
+        ...
 
 
 class Careful:

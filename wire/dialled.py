@@ -29,7 +29,6 @@ KEEP: Final = 20.0  # seconds between two pings, and for the pong
 SECONDS_HEADER: Final = "x-spil-seconds"
 TOKEN_CAP: Final = 64 * 1024  # bytes
 LOST: Final = 1006
-SILENT: Final = logging.getLogger("spil.dialled")
 REFUSED: Final[Mapping[int, tuple[type[SpilError], str]]] = {
     401: (Unauthenticated, "The hub does not take the token."),
     403: (Forbidden, "The token has no scope harvest, or is not a school's."),
@@ -100,7 +99,8 @@ def dialling(address: str) -> str:
 
 async def dial(address: str, token: str, tls: Tls | None = None) -> Dialled:
     """Raises SourceDown (not reached, not a hub), and what the hub refused: Unauthenticated, Forbidden, NotFound ..."""
-    url = dialling(address)
+    url, silent = dialling(address), logging.getLogger("spil.dialled")
+    silent.setLevel(logging.CRITICAL + 1)
     try:
         connection = await _Straight(
             url,
@@ -113,7 +113,7 @@ async def dial(address: str, token: str, tls: Tls | None = None) -> Dialled:
             ping_timeout=KEEP,
             max_size=MOST_ASKED,
             proxy=None,
-            logger=SILENT,
+            logger=silent,
             ssl=tls_of(tls) if url.startswith("wss:") else None,
         )
     except InvalidStatus as refused:

@@ -1,0 +1,93 @@
+"""The harvest over an agent: read when it connects, when it says that its files changed, and when somebody asks.
+
+Law: of one source one reading at a time; what is wanted meanwhile is one more reading after it. Between gateways the
+source's lease decides.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from registry.agents import Board, Word
+from schema.errors import SpilError
+from spil.agents import AgentClient, Agents
+from spil.harvest import sync
+from spil.log import Sink
+
+
+@dataclass(slots=True)
+class _Wanted:
+    """Why a source is to be read once more: `requests` are those of the command line."""
+
+    requests: list[str] = field(default_factory=list)
+    confirm: bool = False
+
+
+class Readings:
+    """Reads the sources whose agents are connected here; tells who asked over the board."""
+
+    def __init__(self, worker_url: str, agents: Agents, log: Sink) -> None:
+        self._url, self._agents, self._log = worker_url, agents, log
+        self._wanted: dict[str, _Wanted] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self.board = Board(worker_url, self._hear)
+        agents.moved = self.board.hold
+
+    def want(self, key: str, request: str | None = None, *, confirm: bool = False) -> None:
+        """Has a source read, now or after the reading that is under way."""
+        wanted = self._wanted.setdefault(key, _Wanted())
+        wanted.requests += [request] if request else []
+        wanted.confirm |= confirm
+        if key not in self._tasks:
+            self._tasks[key] = asyncio.create_task(self._read(key))
+            self._tasks[key].add_done_callback(lambda _: self._tasks.pop(key, None))
+
+    async def close(self) -> None:
+        """Ends what is under way: whole pages stay."""
+        self._wanted.clear()
+        for task in [*self._tasks.values()]:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+        await self.board.close()
+
+    def _hear(self, word: Word) -> None:
+        match word:
+            case {"read": str(key), "request": str(request), "confirm": bool(confirm)}:
+                with suppress(SpilError):  # another gateway may hold it
+                    self._agents.line(key)
+                    self.want(key, request, confirm=confirm)
+
+    async def _read(self, key: str) -> None:
+        while (wanted := self._wanted.pop(key, None)) is not None:
+            said: dict[str, Any] = {"source": key}
+            try:
+                report = await sync(
+                    self._url,
+                    key,
+                    confirm_shrink=wanted.confirm,
+                    client_of=lambda source: AgentClient(source.key, self._agents),
+                    begun=partial(self._begun, wanted),
+                )
+                counts = report.counts
+                said |= {"added": counts.added, "changed": counts.changed, "ended": counts.ended}
+            except SpilError as error:
+                said["code"] = error.code
+                self._tell(wanted, code=error.code, message=error.message)
+            except Exception as error:  # noqa: BLE001 - the next reading must not go with this one
+                said["error"] = type(error).__name__
+                self._tell(wanted, code="INTERNAL", message="")
+            self._log("agent-read", **said)
+
+    def _begun(self, wanted: _Wanted, run: UUID) -> None:
+        self._tell(wanted, run=str(run))
+        wanted.requests.clear()  # its row says the rest
+
+    def _tell(self, wanted: _Wanted, **word: Any) -> None:
+        for request in wanted.requests:
+            self.board.say(request=request, **word)
