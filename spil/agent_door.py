@@ -24,7 +24,7 @@ from starlette.types import Message, Receive, Scope, Send
 from auth.viewer import Role, Viewer
 from registry.session import session
 from registry.sources import Source, find_source
-from schema.errors import Forbidden, Internal, NotFound, SourceMalformed, SpilError, Unauthenticated
+from schema.errors import Forbidden, Internal, NotFound, SourceMalformed, SpilError, Unauthenticated, Unavailable
 from spil.agent_readings import Readings
 from spil.agents import Agents, Line
 from spil.edge import answer_error
@@ -36,7 +36,7 @@ from wire.dialled import SECONDS_HEADER
 
 PATH: Final = "/agent/"
 STATUS: Final[Mapping[str, int]] = {"FORBIDDEN": 403, "NOT_FOUND": 404}
-BINARY, FRAME, TOKEN, RIGHT, NEWER = 1003, 4400, 4401, 4403, 4409
+BROKEN, BINARY, FRAME, TOKEN, RIGHT, NEWER = 1011, 1003, 4400, 4401, 4403, 4409
 LINGER: Final = 5.0  # seconds that a replaced connection has for what was asked of it
 
 
@@ -59,13 +59,17 @@ class AgentDoor:
             await _refuse(receive, send, problem)
             return
         await receive()
-        until = str(max(1, int((viewer.expires or 0.0) - time.time())))
-        headers = [(SECONDS_HEADER.encode(), until.encode())]
+        seconds = str(max(1, int((viewer.expires or 0.0) - time.time())))
+        headers = [(SECONDS_HEADER.encode(), seconds.encode())]
         try:
             await send({"type": "websocket.accept", "headers": headers})
-            await self._hold(source, scope, receive, send)
+            await self._hold(source, scope, viewer.expires or 0.0, receive, send)
         except OSError:
-            self._log("agent-left", source=source.key)  # it went while it came
+            pass  # it went while it came, or while it was told to go
+        except Exception as error:  # noqa: BLE001 - as above
+            self._log("agent-broke", source=source.key, error=type(error).__name__)
+            with contextlib.suppress(OSError, RuntimeError):
+                await send({"type": "websocket.close", "code": BROKEN})
 
     async def _let_in(self, scope: Scope, said: dict[str, Any]) -> tuple[Source, Viewer]:
         if any(name == b"origin" for name, _ in scope["headers"]):
@@ -81,7 +85,7 @@ class AgentDoor:
             raise NotFound
         return source, viewer
 
-    async def _hold(self, source: Source, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _hold(self, source: Source, scope: Scope, until: float, receive: Receive, send: Send) -> None:
         line = Line(lambda text: send({"type": "websocket.send", "text": text}))
         self._agents.join(source.key, line)
         self._log("agent-joined", source=source.key, party=source.party)
@@ -93,7 +97,7 @@ class AgentDoor:
         changed()
         ends = [
             asyncio.ensure_future(_listen(receive, line, changed)),
-            asyncio.ensure_future(self._judge(scope)),
+            asyncio.ensure_future(self._judge(scope, until)),
             asyncio.ensure_future(_replaced(line)),
         ]
         code: int | None = None
@@ -108,16 +112,20 @@ class AgentDoor:
         if code is not None:
             await send({"type": "websocket.close", "code": code})
 
-    async def _judge(self, scope: Scope) -> int:
-        """Ends when the caller's token or right does."""
+    async def _judge(self, scope: Scope, until: float) -> int:
+        """Ends when the caller's token or right does; while the trust is not known, what it was stands."""
         while True:
             try:
                 viewer = await self._callers.again(scope)
             except Unauthenticated:
                 return TOKEN
-            if not _may(viewer):
-                return RIGHT
-            await asyncio.sleep(max(0.0, min(self.check, (viewer.expires or 0.0) - time.time())))
+            except Unavailable:
+                if time.time() >= until:
+                    return TOKEN
+            else:
+                if not _may(viewer):
+                    return RIGHT
+            await asyncio.sleep(max(0.0, min(self.check, until - time.time())))
 
 
 def _may(viewer: Viewer) -> bool:
