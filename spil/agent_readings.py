@@ -13,10 +13,11 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from registry.agents import Board, Word
-from schema.errors import SpilError
+from registry.agents import Board, Word, have_read
+from registry.harvest_runs import Counts
+from schema.errors import Internal, SpilError
+from spil import harvest
 from spil.agents import AgentClient, Agents
-from spil.harvest import sync
 from spil.log import Sink
 
 
@@ -67,7 +68,7 @@ class Readings:
         while (wanted := self._wanted.pop(key, None)) is not None:
             said: dict[str, Any] = {"source": key}
             try:
-                report = await sync(
+                report = await harvest.sync(
                     self._url,
                     key,
                     confirm_shrink=wanted.confirm,
@@ -91,3 +92,24 @@ class Readings:
     def _tell(self, wanted: _Wanted, **word: Any) -> None:
         for request in wanted.requests:
             self.board.say(request=request, **word)
+
+
+async def sync(url: str, key: str, *, confirm_shrink: bool = False, tell: harvest.Tell | None = None) -> harvest.Report:
+    """Has the gateway that holds the agent read it, for the command line. Raises what harvest.sync raises."""
+    row, notes = await have_read(url, key, tell or (lambda _: None), confirm=confirm_shrink)
+    if row["code"] is not None:
+        raise _error(row["code"], row.get("message"))
+    counts = Counts(*(row[name] for name in ("added", "changed", "unchanged", "ended", "rejected")))
+    told = [(note["position"], note["field"], note["reason"]) for note in notes]
+    return harvest.Report(row["id"], row["state"], row["pages"], counts, told, max(counts.rejected, len(told)))
+
+
+def _error(code: str, message: str | None) -> SpilError:
+    """The error of a code, with its own sentence where the gateway told none."""
+    kinds: dict[str, type[SpilError]] = {}
+    left: list[type[SpilError]] = [SpilError]
+    while left:
+        kind = left.pop()
+        left += kind.__subclasses__()
+        kinds[kind.code] = kind
+    return kinds.get(code, Internal)(message)

@@ -71,7 +71,7 @@ def municipalities() -> dict[str, str]:
     """GM codes by name and by other name, as the hub reads them from its registry."""
     rows = [row for row in read("municipalities") if row["valid_to"] is None]
     named = sorted((name, row["code"]) for row in rows for name in (row["name"], *row["aliases"]))
-    return {name: code for name, code in reversed(named)}
+    return dict(reversed(named))
 
 
 async def run(files: Files, to: Hub | Listening, log: Sink) -> None:
@@ -100,10 +100,8 @@ async def _listening(folder: Folder, app: ASGIApp, to: Listening, log: Sink) -> 
         await _settle(folder)
         looking = asyncio.create_task(_looking(folder, None))
         try:
-            host, port = listener.getsockname()[:2]
-            await serve(
-                Edge(listening.Guarded(app, to.secret), log), listener, lambda: log("listening", at=f"{host}:{port}")
-            )
+            guarded = Edge(listening.Guarded(app, to.secret), log)
+            await serve(guarded, listener, lambda: log("listening", port=listener.getsockname()[1]))
         finally:
             looking.cancel()
 

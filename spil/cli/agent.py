@@ -31,21 +31,20 @@ SCHOOL = re.compile(r"[0-9]{2}[A-Z]{2}[0-9]{2}")
 @click.option("--authority", type=FILE, help="The only certificate authority to trust (PEM), not the public ones.")
 @click.option("--secret", type=FILE, help="With --listen: the file with what the hub has to bring.")
 @click.option("--mapping", type=FILE, help="What the columns of a CSV are, when not Spil's own (docs/sources.md).")
-@click.option(
-    "--column", "columns", multiple=True, metavar="WORD=NAME", help="Under which name a name stands in a CSV."
-)
-@click.option(
-    "--sidecar", default="aanvulling.csv", show_default=True, help="The table beside the files, by leerlingid."
-)
+@click.option("--column", "columns", multiple=True, metavar="WORD=COLUMN", help="The column of a name in a CSV.")
+@click.option("--sidecar", default="aanvulling.csv", show_default=True, help="The table beside the files.")
 def agent(**told: Any) -> None:
     """Answer the hub for a school that has only exports and opens no port.
 
-    Reads every *.csv and *.xml (OSO) in the folder, and again when one changes. Names stay in this program's memory:
-    they leave the building only over the connection that it dials, for the numbers that the hub asks, at the moment
-    that somebody who may see them looks. What is harvested holds no name. The log has counts and places, no file's name.
+    Reads every *.csv and *.xml (OSO) in the folder, and again when one changes. A table beside them, by leerlingid
+    (--sidecar), says what OSO does not: uitstroomprofiel, verwachteuitschrijving, urenperweek.
 
-    A file that is being written or cannot be read keeps what was read of it last. Put what is no longer true out of the
-    folder: who stands in no file is taken to have gone.
+    What leaves the building: profiles without a name, when the hub harvests; and a name, birth date, mail or phone for
+    the numbers that the hub asks, at the moment that somebody looks who may see them. In between they stand in this
+    program's memory and nowhere else. The log has counts and places, not even a file's name.
+
+    A file that is being written or cannot be read keeps what was read of it last. Take files that are no longer true
+    out of the folder: of several that name a student the first by name counts, and who stands in none has gone.
 
     \b
       spil agent --folder /srv/exports --school 18BR00 --hub https://hub.example/agent/18br00 \\
