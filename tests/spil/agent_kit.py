@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import signal
 import sys
 import time
@@ -107,8 +108,18 @@ class School:
 
     def token(self, party: str = SCHOOL, function: str = "guidance", scope: str = "harvest", **claims: Any) -> str:
         now = int(time.time())
-        told = {"iss": self.base, "aud": DEMO_AUDIENCE, "sub": "agent", "azp": DEMO_CLIENT, "iat": now, "jti": os.urandom(9).hex(),
-                "exp": now + self.life, "scope": scope, "party": party, "function": function}  # fmt: skip
+        told: dict[str, Any] = {
+            "iss": self.base,
+            "aud": DEMO_AUDIENCE,
+            "sub": "agent",
+            "azp": DEMO_CLIENT,
+            "iat": now,
+            "jti": secrets.token_hex(9),
+            "exp": now + self.life,
+            "scope": scope,
+            "party": party,
+            "function": function,
+        }
         header = {"alg": "ES256", "typ": "at+jwt", "kid": self.signing.kid}
         return jwt.encode(header, {**told, **claims}, self.signing, algorithms=["ES256"])
 
@@ -154,8 +165,12 @@ class Process:
         async def there() -> list[dict[str, Any]]:
             return [one for one in self.lines if one["event"] == event and said.items() <= one.items()]
 
-        found = await until(lambda: _at_least(there, count), lambda: self.text.decode())
+        found = await until(lambda: _at_least(there, count), self.words)
         return found[-1]  # type: ignore[no-any-return]  # a line is JSON
+
+    def words(self) -> str:
+        """All that it wrote."""
+        return self.text.decode()
 
     async def kill(self, kind: signal.Signals = signal.SIGKILL) -> int:
         if self.process.returncode is None:
@@ -224,11 +239,13 @@ class Scene:
         self.stack.push_async_callback(made.kill)
         return made
 
-    async def ask(self, text: str = ASK, **claims: Any) -> Any:
+    async def ask(self, text: str = ASK, variables: Any = None, **claims: Any) -> Any:
         """What the school's guidance reads in the graph."""
         headers = {"authorization": f"Bearer {self.school.token(scope='read', **claims)}"}
         async with httpx.AsyncClient(trust_env=False, timeout=20) as client:
-            answer = await client.post(f"http://{self.base}/graphql", json={"query": text}, headers=headers)
+            answer = await client.post(
+                f"http://{self.base}/graphql", json={"query": text, "variables": variables}, headers=headers
+            )
         return answer.json()
 
     async def named(self, given: str) -> Any:
