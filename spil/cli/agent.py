@@ -69,7 +69,7 @@ def _files(told: dict[str, Any]) -> Files:
         raise BadInput("--school is a BRIN and a location, such as 18BR00.")
     pairs = [one.partition("=") for one in told["columns"]]
     if not all(word in WORDS and column for word, _, column in pairs):
-        raise BadInput(f"--column is WORD=NAME; a word is one of {', '.join(WORDS)}.")
+        raise BadInput(f"--column is WORD=COLUMN; a word is one of {', '.join(WORDS)}.")
     mapping = told["mapping"].read_text(encoding="utf-8") if told["mapping"] else None
     columns = {word: column for word, _, column in pairs}
     return Files(told["folder"], told["school"], told["sidecar"], mapping, columns)

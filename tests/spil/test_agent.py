@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from registry.embedded_home import home_folder
 from registry.sources import Source, add_source, find_source
 from spil import agent_readings, harvest
+from spil.cli import cli
 from tests.conftest import TestPostgres
 from tests.spil.agent_kit import (
     ASK,
@@ -149,6 +151,32 @@ async def test_the_command_line_has_the_gateway_read_and_shows_what_it_did(scene
     report = await agent_readings.sync(scene.world.worker, KEY, confirm_shrink=True)
     assert (report.state, report.counts.ended, report.counts.rejected) == ("DONE", 20, 1)
     assert report.notes[0][1:] == ("school_year", "FORM")
+
+
+async def test_the_command_line_says_whether_an_agent_is_connected_and_reads_by_it(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPIL_WORKER_URL", scene.world.worker)
+
+    async def spil(*words: str) -> tuple[int, str]:
+        done = await asyncio.to_thread(CliRunner().invoke, cli, ["sources", *words])
+        return done.exit_code, done.output
+
+    write(scene.folder, pupil("L1"))
+    hub = await scene.hub()
+    code, told = await spil("check", KEY)
+    assert (code, "SOURCE_DOWN" in told, "No agent of this source" in told) == (1, True, True)
+    code, told = await spil("sync", KEY)
+    assert (code, "No agent of this source" in told) == (1, True)
+    agent = await scene.agent()
+    await scene.harvested(1)
+    code, told = await spil("check", KEY)
+    assert (code, "its agent is connected" in told) == (0, True)
+    code, told = await spil("sync", KEY)
+    assert (code, "0 added, 0 changed, 0 unchanged, 0 ended, 0 rejected; 1 pages" in told) == (0, True), told
+    await hub.kill()
+    assert (await spil("check", KEY))[0] == 1
+    await agent.says("hub-left")
 
 
 async def test_a_connection_is_renewed_before_its_token_ends_without_a_question_lost(scene: Scene) -> None:
