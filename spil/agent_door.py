@@ -26,7 +26,7 @@ from registry.session import session
 from registry.sources import Source, find_source
 from schema.errors import Forbidden, Internal, NotFound, SourceMalformed, SpilError, Unauthenticated, Unavailable
 from spil.agent_readings import Readings
-from spil.agents import Agents, Line
+from spil.agents import Line
 from spil.edge import answer_error
 from spil.incoming import Callers
 from spil.log import Sink
@@ -45,9 +45,9 @@ class AgentDoor:
 
     check: ClassVar[float] = 15.0
 
-    def __init__(self, worker_url: str, callers: Callers, agents: Agents, readings: Readings, log: Sink) -> None:
-        self._url, self._callers, self._agents, self._readings = worker_url, callers, agents, readings
-        self._log = log
+    def __init__(self, worker_url: str, callers: Callers, readings: Readings, log: Sink) -> None:
+        self._url, self._callers, self._log = worker_url, callers, log
+        self._readings, self._agents = readings, readings.agents
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         said: dict[str, Any] = {}

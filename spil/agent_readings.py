@@ -30,14 +30,14 @@ class _Wanted:
 
 
 class Readings:
-    """Reads the sources whose agents are connected here; tells who asked over the board."""
+    """Reads the sources whose agents are connected here (`agents`); tells who asked over the board."""
 
-    def __init__(self, worker_url: str, agents: Agents, log: Sink) -> None:
-        self._url, self._agents, self._log = worker_url, agents, log
+    def __init__(self, worker_url: str, log: Sink) -> None:
+        self._url, self._log, self.agents = worker_url, log, Agents()
         self._wanted: dict[str, _Wanted] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self.board = Board(worker_url, self._hear)
-        agents.moved = self.board.hold
+        self.agents.moved = self.board.hold
 
     def want(self, key: str, request: str | None = None, *, confirm: bool = False) -> None:
         """Has a source read, now or after the reading that is under way."""
@@ -61,7 +61,7 @@ class Readings:
         match word:
             case {"read": str(key), "request": str(request), "confirm": bool(confirm)}:
                 with suppress(SpilError):  # another gateway may hold it
-                    self._agents.line(key)
+                    self.agents.line(key)
                     self.want(key, request, confirm=confirm)
 
     async def _read(self, key: str) -> None:
@@ -72,7 +72,7 @@ class Readings:
                     self._url,
                     key,
                     confirm_shrink=wanted.confirm,
-                    client_of=lambda source: AgentClient(source.key, self._agents),
+                    client_of=lambda source: AgentClient(source.key, self.agents),
                     begun=partial(self._begun, wanted),
                 )
                 counts = report.counts

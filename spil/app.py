@@ -24,7 +24,7 @@ def build_app(
     parts: Parts, log: Sink | None = None, demo: DemoTokens | None = None, explorer: Sequence[Route] = ()
 ) -> ASGIApp:
     """The app of one gateway process. The demo alone hands in `demo`, where its page gets tokens, and an explorer."""
-    settings = parts.settings
+    settings, log = parts.settings, log or Log()
     callers = Callers(parts.gate, Rates(settings.rate, settings.burst))
     door = GraphQLDoor(
         parts.engine,
@@ -33,11 +33,7 @@ def build_app(
         deadline=settings.deadline,
         cors=settings.cors,
     )
-
     harvest = HarvestDoor(str(settings.worker_url), callers, most=settings.max_harvest_bytes)
-
-    log = log or Log()
-    agent = AgentDoor(str(settings.worker_url), callers, parts.agents, parts.readings, log)
 
     async def ready(_: Request) -> Response:
         well = await parts.database.ready()
@@ -55,7 +51,7 @@ def build_app(
     routes = [
         Route("/graphql", door),
         Route("/harvest/{source:str}", harvest),
-        WebSocketRoute("/agent/{source:str}", agent),
+        _agent_route(parts, callers, log),
         Route("/health/live", live),
         Route("/health/ready", ready),
         Route("/contracts/{role:str}.graphql", contract),
@@ -64,3 +60,8 @@ def build_app(
     ]
     # A bare router: Starlette's own middleware would answer an exception before the edge sees it.
     return Edge(Router(routes=routes), log)
+
+
+def _agent_route(parts: Parts, callers: Callers, log: Sink) -> WebSocketRoute:
+    door = AgentDoor(str(parts.settings.worker_url), callers, parts.readings, log)
+    return WebSocketRoute("/agent/{source:str}", door)

@@ -29,7 +29,6 @@ from resolvers.live import LiveLayers
 from schema.full import build_schema
 from schema.print import graphql_core, print_contract
 from spil.agent_readings import Readings
-from spil.agents import Agents
 from spil.live_sources import LiveSources
 from spil.log import Log
 from spil.settings import Settings, require
@@ -51,7 +50,6 @@ class Parts:
     sdl: dict[str, str]
     sources: LiveSources
     live: LiveLayers
-    agents: Agents
     readings: Readings
 
     async def close(self) -> None:
@@ -112,31 +110,16 @@ async def build(settings: Settings, listed_hosts: frozenset[str] = frozenset()) 
     await trust.start()
     keys.start()
     made, printed = contracts()
-    agents = Agents()
-    readings = Readings(settings.worker_url, agents, Log())
-    sources = LiveSources(partial(_active_sources, trust_pool), os.environ, Log(), agents)
+    readings = Readings(settings.worker_url, Log())
+    sources = LiveSources(partial(_active_sources, trust_pool), os.environ, Log(), readings.agents)
     sources.start()
     live = LiveLayers(sources.find, settings.live_deadline)
     codes = Codes.under(settings.cursor_key)
     everything = catalogue({**live.layers(), LAYER: codes.ask}, live.finders())
     cursors = Cursors(settings.cursor_key)
-    record, runner = partial(_record, reads_log), Runner(database, codes)
+    record, runner, gate = partial(_record, reads_log), Runner(database, codes), TokenGate(trust, keys)
     engine = Engine(made, everything, database, record, cursors, limits, runner)
-    return Parts(
-        settings,
-        engine,
-        TokenGate(trust, keys),
-        database,
-        reads_log,
-        trust,
-        keys,
-        trust_pool,
-        printed,
-        sources,
-        live,
-        agents,
-        readings,
-    )
+    return Parts(settings, engine, gate, database, reads_log, trust, keys, trust_pool, printed, sources, live, readings)
 
 
 async def _record(log: ReadsLog, read: ReadOf) -> None:
