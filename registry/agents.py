@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID, uuid4
 
+import asyncpg
 import orjson
 
 from registry.session import session
@@ -80,7 +81,7 @@ class Board:
 
     async def _keep(self) -> None:
         while True:
-            with suppress(SpilError, OSError):
+            with suppress(SpilError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
                 async with session(self._url) as connection:
                     await self._tend(connection)
             await asyncio.sleep(AGAIN)

@@ -46,7 +46,6 @@ class Readings:
         wanted.confirm |= confirm
         if key not in self._tasks:
             self._tasks[key] = asyncio.create_task(self._read(key))
-            self._tasks[key].add_done_callback(lambda _: self._tasks.pop(key, None))
 
     async def close(self) -> None:
         """Ends what is under way: whole pages stay."""
@@ -65,25 +64,30 @@ class Readings:
                     self.want(key, request, confirm=confirm)
 
     async def _read(self, key: str) -> None:
-        while (wanted := self._wanted.pop(key, None)) is not None:
-            said: dict[str, Any] = {"source": key}
-            try:
-                report = await harvest.sync(
-                    self._url,
-                    key,
-                    confirm_shrink=wanted.confirm,
-                    client_of=lambda source: AgentClient(source.key, self.agents),
-                    begun=partial(self._begun, wanted),
-                )
-                counts = report.counts
-                said |= {"added": counts.added, "changed": counts.changed, "ended": counts.ended}
-            except SpilError as error:
-                said["code"] = error.code
-                self._tell(wanted, code=error.code, message=error.message)
-            except Exception as error:  # noqa: BLE001 - the next reading must not go with this one
-                said["error"] = type(error).__name__
-                self._tell(wanted, code="INTERNAL", message="")
-            self._log("agent-read", **said)
+        try:
+            while (wanted := self._wanted.pop(key, None)) is not None:
+                self._log("agent-read", source=key, **await self._once(key, wanted))
+        finally:
+            self._tasks.pop(key, None)
+
+    async def _once(self, key: str, wanted: _Wanted) -> dict[str, Any]:
+        """Reads it; gives what the log may know of that."""
+        try:
+            report = await harvest.sync(
+                self._url,
+                key,
+                confirm_shrink=wanted.confirm,
+                client_of=lambda source: AgentClient(source.key, self.agents),
+                begun=partial(self._begun, wanted),
+            )
+        except SpilError as error:
+            self._tell(wanted, code=error.code, message=error.message[:1000])
+            return {"code": error.code}
+        except Exception as error:  # noqa: BLE001 - the next reading must not go with this one
+            self._tell(wanted, code="INTERNAL", message="")
+            return {"error": type(error).__name__}
+        counts = report.counts
+        return {"added": counts.added, "changed": counts.changed, "ended": counts.ended}
 
     def _begun(self, wanted: _Wanted, run: UUID) -> None:
         self._tell(wanted, run=str(run))

@@ -22,7 +22,7 @@ from spil.agent.folder import Folder
 
 VERSION: Final = {"API-Version": "1.0.0"}
 CURSOR: Final = re.compile(r"([0-9a-f]{32})(?:\.([0-9]{1,9}))?")
-PAGE, MOST_PAGE = 1000, 2000  # a page may be smaller than was asked: it has to fit in one frame
+PAGE: Final = 500  # students, whatever was asked: a page has to fit in one frame
 MOST_KEYS, MOST_FOUND, LONGEST_NAME, MOST_BODY = 2000, 100, 200, 1 << 18
 TIERS: Final = {"GIVEN_NAME": ("roepnaam",), "IDENTIFIED": None}
 
@@ -64,7 +64,7 @@ def build_answers(folder: Folder) -> Router:
 def _page(folder: Folder, cursor: str | None, limit: str | None) -> dict[str, Any] | Response:
     if limit is not None and not (limit.isascii() and limit.isdigit() and len(limit) < 5 and 0 < int(limit) <= 5000):
         return problem(400, "A page has 1 to 5000 students.")
-    size, contents, start = min(int(limit or PAGE), MOST_PAGE), folder.contents, 0
+    size, contents, start = min(int(limit or PAGE), PAGE), folder.contents, 0
     if cursor is not None:
         known = CURSOR.fullmatch(cursor)
         if known is None or known[1] != contents.version:

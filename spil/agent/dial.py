@@ -40,7 +40,7 @@ class Token:
         self.get, self.renew = get, renew
 
 
-class Line:
+class Dialler:
     """The way to one hub. `run` never ends by itself."""
 
     def __init__(self, address: str, token: Token, app: ASGIApp, log: Sink, tls: Tls | None = None) -> None:

@@ -104,7 +104,7 @@ class Folder:
             if _stamp(path) != one.seen:
                 one.tried = None  # it changed meanwhile
                 return
-        except (OSError, SourceMalformed) as error:
+        except Exception as error:  # noqa: BLE001 - no file may end the agent; what an exception says may be a name
             what = error.message if isinstance(error, SourceMalformed) else type(error).__name__
             self._log("file-unreadable", **said, what=what, kept=len(one.read.rows) if one.read else 0)
             return

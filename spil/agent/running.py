@@ -16,7 +16,7 @@ from registry.reference import read
 from schema.errors import SetUp
 from spil.agent import listening
 from spil.agent.answers import build_answers
-from spil.agent.dial import Line, Token
+from spil.agent.dial import Dialler, Token
 from spil.agent.folder import Folder
 from spil.edge import Edge
 from spil.log import Sink
@@ -86,11 +86,11 @@ async def run(files: Files, to: Hub | Listening, log: Sink) -> None:
 
 async def _dialling(folder: Folder, app: ASGIApp, hub: Hub, log: Sink) -> None:
     dialling(hub.address)
-    line = Line(hub.address, token_of(hub), app, log, hub.tls)
+    dialler = Dialler(hub.address, token_of(hub), app, log, hub.tls)
     await _settle(folder)
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(line.run())
-        tasks.create_task(_looking(folder, line))
+        tasks.create_task(dialler.run())
+        tasks.create_task(_looking(folder, dialler))
 
 
 async def _listening(folder: Folder, app: ASGIApp, to: Listening, log: Sink) -> None:
@@ -113,11 +113,11 @@ async def _settle(folder: Folder) -> None:
     await asyncio.to_thread(folder.look)
 
 
-async def _looking(folder: Folder, line: Line | None) -> None:
+async def _looking(folder: Folder, dialler: Dialler | None) -> None:
     while True:
         await asyncio.sleep(EVERY)
-        if await asyncio.to_thread(folder.look) and line is not None:
-            await line.changed()
+        if await asyncio.to_thread(folder.look) and dialler is not None:
+            await dialler.changed()
 
 
 def token_of(hub: Hub) -> Token:

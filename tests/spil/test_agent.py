@@ -78,8 +78,7 @@ async def test_names_come_from_the_folder_live_and_stand_nowhere_else(scene: Sce
     assert codes(await scene.ask(ASK, party="school:90ZZ00")) == set()
     dump = await scene.dump()
     assert "L07" in dump
-    await agent.kill(signal.SIGTERM)
-    await hub.kill(signal.SIGTERM)
+    assert [await one.kill(signal.SIGTERM) for one in (agent, hub)] == [0, 0]
     server = (home_folder(f"test-{os.getpid()}") / "postgres.log").read_text(errors="replace")
     everything = f"{dump}\n{hub.words()}\n{agent.words()}\n{server}"
     assert [canary for canary in CANARIES if canary in everything] == []
