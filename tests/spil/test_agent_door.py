@@ -19,6 +19,7 @@ from websockets.frames import Frame, Opcode
 
 from auth.issuer import token as token_of
 from registry.sources import Source, add_source
+from schema.errors import SourceDown
 from spil.agents import UNDER_WAY, Line
 from spil.demo import ISSUER_PATH
 from tests.conftest import TestPostgres
@@ -305,8 +306,8 @@ async def test_a_connection_holds_no_more_questions_than_it_has_seats_for() -> N
     line, left = Line(send), lambda: 5.0
     asking = [asyncio.create_task(line.ask(Ask("GET", "/students"), left)) for _ in range(UNDER_WAY)]
     await asyncio.sleep(0)
-    with pytest.raises(Exception, match="Too many questions"):
-        await line.ask(Ask("GET", "/students"), left)
+    with pytest.raises(SourceDown, match="Too many questions"):
+        await asyncio.wait_for(line.ask(Ask("GET", "/students"), left), 5)
     line.take(1, Answer(200))
     assert (await asking[0]).status == 200
     asking.append(asyncio.create_task(line.ask(Ask("GET", "/students"), left)))
