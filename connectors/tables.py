@@ -85,17 +85,26 @@ class Table:
                 yield Wrong("COLUMNS")
 
     def _begin(self, first: str) -> None:
-        self._delimiter = self._delimiter or max(";,\t|", key=first.count)
+        self._delimiter = self._delimiter or _delimiter(first)
         other = f"[^{re.escape(self._delimiter)}]"
         cell = rf'(?:"(?:[^"]|"")*+"{other}*+|(?!"){other}*+)'
         self._within = re.compile(rf'(?:{cell}{re.escape(self._delimiter)})*+"(?:[^"]|"")*+')
-        names = [name.strip() for name in next(csv.reader([first], delimiter=self._delimiter), [])]
+        names = columns_of(first, self._delimiter)
         self._width = len(names)
         absent = [column for column in self._columns if column not in names]
         if absent or self._width > COLUMNS:
             raise SourceMalformed("A source gave a table without a column that its mapping names.")
         places = [names.index(column) for column in self._columns]
         self._pick = itemgetter(*places) if len(places) > 1 else itemgetter(slice(places[0], places[0] + 1))
+
+
+def columns_of(first: str, delimiter: str = "") -> list[str]:
+    """The names in a first row; without a `delimiter` as Table finds it."""
+    return [name.strip() for name in next(csv.reader([first], delimiter=delimiter or _delimiter(first)), [])]
+
+
+def _delimiter(first: str) -> str:
+    return max(";,\t|", key=first.count)
 
 
 def _lines(text: str) -> list[str]:

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route, Router
+from starlette.routing import Route, Router, WebSocketRoute
 from starlette.types import ASGIApp
 
+from spil.agent_door import AgentDoor
 from spil.edge import Edge
 from spil.event_door import EventDoor
 from spil.graphql_door import GraphQLDoor
@@ -25,7 +26,7 @@ def build_app(
     parts: Parts, log: Sink | None = None, demo: DemoTokens | None = None, explorer: Sequence[Route] = ()
 ) -> ASGIApp:
     """The app of one gateway process. The demo alone hands in `demo`, where its page gets tokens, and an explorer."""
-    settings = parts.settings
+    settings, log = parts.settings, log or Log()
     callers = Callers(parts.gate, Rates(settings.rate, settings.burst))
     door = GraphQLDoor(
         parts.engine,
@@ -50,6 +51,7 @@ def build_app(
     routes = [
         Route("/graphql", door),
         *_brought(settings, callers),
+        _agent_route(parts, callers, log),
         Route("/health/live", live),
         Route("/health/ready", ready),
         Route("/contracts/{role:str}.graphql", contract),
@@ -57,7 +59,7 @@ def build_app(
         *explorer,
     ]
     # A bare router: Starlette's own middleware would answer an exception before the edge sees it.
-    return Edge(Router(routes=routes), log or Log())
+    return Edge(Router(routes=routes), log)
 
 
 def _brought(settings: Settings, callers: Callers) -> list[Route]:
@@ -67,3 +69,8 @@ def _brought(settings: Settings, callers: Callers) -> list[Route]:
         Route("/harvest/{source:str}", HarvestDoor(worker, callers, most=settings.max_harvest_bytes)),
         Route("/events/{source:str}", EventDoor(worker, callers)),
     ]
+
+
+def _agent_route(parts: Parts, callers: Callers, log: Sink) -> WebSocketRoute:
+    door = AgentDoor(str(parts.settings.worker_url), callers, parts.readings, log)
+    return WebSocketRoute("/agent/{source:str}", door)

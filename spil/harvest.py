@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -31,10 +30,9 @@ from registry.harvest_sidecar import unknown
 from registry.harvest_students import lock_students, put_students, students_read
 from registry.sources import Source, leased, municipality_codes
 from schema.errors import Conflict, SpilError, SyncShrank
-from spil.partners import options_for, place_of, protocol_of
+from spil.partners import client_of, options_for, protocol_of
+from wire.careful import Client
 from wire.messages import Answer, Ask
-from wire.place import Place
-from wire.source_client import SourceClient
 
 if TYPE_CHECKING:
     from registry.session import Connection
@@ -203,15 +201,20 @@ async def sync(
     *,
     confirm_shrink: bool = False,
     tell: Tell | None = None,
-    client_of: Callable[[Place], SourceClient] = SourceClient,
+    client_of: Callable[[Source], Client] = client_of,
+    begun: Callable[[UUID], None] = lambda _: None,
 ) -> Report:
-    """Fetches a source from its cursor on. Raises NotFound, Conflict, BadMapping, SyncShrank, and a source's errors."""
+    """Fetches a source from its cursor on; `begun` hears its run.
+
+    Raises NotFound, Conflict, BadMapping, SyncShrank, and a source's errors.
+    """
     async with reading_of(url, key, anew=False, confirmed=confirm_shrink, tell=tell) as reading:
+        begun(reading.report.run)
         pull = protocol_of(reading.source).pull
         if pull is None or not reading.source.harvests:
             raise Conflict(NOTHING_TO_READ)
         options = options_for(reading.source, await municipality_codes(reading.connection))
-        client = client_of(place_of(reading.source, os.environ))
+        client = client_of(reading.source)
         try:
             await _drive(pull(reading.source.cursor, options), reading, client)
         finally:
@@ -219,7 +222,7 @@ async def sync(
     return reading.report
 
 
-async def _drive(flow: Flow[None], reading: Reading, client: SourceClient) -> None:
+async def _drive(flow: Flow[None], reading: Reading, client: Client) -> None:
     """Runs a connector: asks what it asks, commits what it gives; while Postgres writes a page the next one is read."""
     answer: Answer | None = None
     writing: asyncio.Task[None] | None = None

@@ -60,6 +60,10 @@ class Callers:
             raise Forbidden(f"A source's own party brings its data, with scope {needed}.")
         return viewer
 
+    async def again(self, scope: Scope) -> Viewer:
+        """Who it is by now, on a connection that stays; takes no rate. Raises Unauthenticated, Unavailable."""
+        return await self._gate.viewer(authorization_of(scope["headers"]))
+
 
 async def source_of(url: str, viewer: Viewer, key: str) -> Source:
     """The party's own source of that key. Another party's, one that ended and one that never was are all NotFound."""

@@ -15,9 +15,10 @@ from dataclasses import dataclass, replace
 from registry.sources import Source
 from resolvers.live import Partner
 from schema.errors import SpilError
+from spil.agents import AgentClient, Agents
 from spil.log import Sink
-from spil.partners import options_for, place_of, protocol_of
-from wire.source_client import SourceClient
+from spil.partners import AGENT, client_of, options_for, protocol_of
+from wire.careful import Client
 
 EVERY = 5.0  # seconds between two readings of the list
 GRACE = 30.0  # seconds after which the client of a source that was left is closed
@@ -28,14 +29,14 @@ Load = Callable[[], Awaitable[Sequence[Source]]]
 class _Connected:
     row: Source
     partner: Partner
-    client: SourceClient
+    client: Client
 
 
 class LiveSources:
     """`load` reads the active sources; `find` is what the live layers look into."""
 
-    def __init__(self, load: Load, environ: Mapping[str, str], log: Sink) -> None:
-        self._load, self._environ, self._log = load, environ, log
+    def __init__(self, load: Load, environ: Mapping[str, str], log: Sink, agents: Agents | None = None) -> None:
+        self._load, self._environ, self._log, self._agents = load, environ, log, agents or Agents()
         self._known: dict[str, _Connected] = {}
         self._of: dict[tuple[str, str], Partner] = {}
         self._loop: asyncio.Task[None] | None = None
@@ -82,7 +83,8 @@ class LiveSources:
             return None
         try:
             spoken = protocol_of(row)
-            client = SourceClient(place_of(row, self._environ))
+            by_agent = row.base_url == AGENT
+            client = AgentClient(row.key, self._agents) if by_agent else client_of(row, self._environ)
             return _Connected(row, Partner(row.key, spoken, options_for(row), client), client)
         except SpilError as error:
             self._log("source-unusable", source=row.key, code=error.code)
@@ -97,7 +99,7 @@ class LiveSources:
             await asyncio.sleep(EVERY)
 
 
-async def _close_later(client: SourceClient) -> None:
+async def _close_later(client: Client) -> None:
     try:
         await asyncio.sleep(GRACE)
     finally:

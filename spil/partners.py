@@ -11,6 +11,7 @@ Laws
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from datetime import date, datetime
 from pathlib import Path
@@ -24,11 +25,15 @@ from connectors.flow import NOTHING, Options, Protocol
 from connectors.options import options_of
 from registry.sources import Source
 from schema.errors import SetUp
+from wire.careful import Client
 from wire.oauth import ClientCredentials
 from wire.place import FixedHeaders, Place
+from wire.source_client import SourceClient
 from wire.tls import Tls
 
 UNREADABLE = "The credentials of this source cannot be read where its row says they are."
+AGENT = "agent:"  # the address of a source whose agent connects to a gateway
+BY_AGENT = "This source is asked over its agent's connection, which a gateway holds."
 NO_ADDRESS = "This source has no address: it comes to the hub by itself."
 
 
@@ -62,8 +67,8 @@ def options_for(source: Source, municipalities: Mapping[str, str] = NOTHING, day
 
 def place_of(source: Source, environ: Mapping[str, str]) -> Place:
     """Raises SetUp when the source has no address, or its credentials cannot be read."""
-    if source.base_url is None:
-        raise SetUp(NO_ADDRESS)
+    if source.base_url is None or source.base_url == AGENT:
+        raise SetUp(BY_AGENT if source.base_url else NO_ADDRESS)
     try:
         told = _told(source.credentials, environ)
         tls = Tls(**{name: Path(path) for name, path in told.pop("tls").items()}) if "tls" in told else None
@@ -78,6 +83,11 @@ def place_of(source: Source, environ: Mapping[str, str]) -> Place:
         hosts, private = frozenset(source.hosts), frozenset(source.private_hosts)
         return Place(source.base_url, hosts, private, credentials, tls)
     raise problem  # out here: the error above may hold a credential
+
+
+def client_of(source: Source, environ: Mapping[str, str] = os.environ) -> Client:
+    """The way to a source that this process dials. Raises SetUp."""
+    return SourceClient(place_of(source, environ))
 
 
 def _told(where: str | None, environ: Mapping[str, str]) -> dict[str, Any]:

@@ -22,6 +22,7 @@ import uvloop
 
 from schema.errors import SetUp
 from spil.receiving import Receiving
+from spil.sockets import Sockets
 
 GRACE = 5  # seconds for requests that are under way
 WEBSOCKET_BYTES = 65_536
@@ -58,6 +59,7 @@ async def serve(app: Any, listener: socket.socket, on_ready: Callable[[], None] 
             app,
             loop="none",
             http=Receiving,
+            ws=Sockets,
             lifespan="off",
             access_log=False,
             log_config=None,

@@ -189,7 +189,7 @@ def read(environ: Mapping[str, str]) -> Settings:
     problems += [
         f"{name} is no setting of Spil"
         for name in sorted(environ)
-        if name.startswith("SPIL_") and name not in known | elsewhere
+        if name.startswith("SPIL_") and not name.startswith("SPIL_AGENT_") and name not in known | elsewhere
     ]
     if problems:
         raise SetUp("\n".join(problems))

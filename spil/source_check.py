@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from connectors.flow import Flow, Options, Page, Protocol
+from registry.agents import NO_AGENT
 from registry.sources import Source
-from schema.errors import SpilError
-from spil.partners import options_for, place_of, protocol_of
+from schema.errors import SourceDown, SpilError
+from spil.partners import AGENT, client_of, options_for, protocol_of
+from wire.careful import Client
 from wire.messages import Answer
-from wire.place import Place
-from wire.source_client import SourceClient
 
 PATIENCE: Final = 20.0  # seconds for one answer
 NOBODY: Final = "spil-handshake"  # a key that no source has
@@ -40,16 +40,21 @@ async def handshake(
     source: Source,
     municipalities: Mapping[str, str],
     environ: Mapping[str, str],
-    client_of: Callable[[Place], SourceClient] = SourceClient,
+    agents: Container[str] = (),
 ) -> dict[str, Any]:
-    """One row for a table: what was asked, whether it went well, how long it took, and what came."""
+    """One row for a table: what was asked, whether it went well, how long it took, and what came.
+
+    `agents`: the keys of the sources whose agent is connected to a gateway.
+    """
     began, seen, code, what = time.monotonic(), Seen(), "OK", ""
     try:
         protocol, options = protocol_of(source), options_for(source, municipalities)
         if source.base_url is None:
             what = "it comes to the hub"
+        elif source.base_url == AGENT:
+            what = _by_agent(source, agents)
         else:
-            client = client_of(place_of(source, environ))
+            client = client_of(source, environ)
             try:
                 what = await _meet(protocol, options, client, seen)
             finally:
@@ -65,7 +70,13 @@ async def handshake(
     }
 
 
-async def _meet(protocol: Protocol, options: Options, client: SourceClient, seen: Seen) -> str:
+def _by_agent(source: Source, agents: Container[str]) -> str:
+    if source.key not in agents:
+        raise SourceDown(NO_AGENT)
+    return "its agent is connected"
+
+
+async def _meet(protocol: Protocol, options: Options, client: Client, seen: Seen) -> str:
     if protocol.pull is not None:
         await _drive(protocol.pull(None, options), client, seen)
         return f"{seen.records} records in its first page, {len(seen.refusals or [])} refused"
@@ -75,7 +86,7 @@ async def _meet(protocol: Protocol, options: Options, client: SourceClient, seen
     return "nothing is asked of it"
 
 
-async def _drive(flow: Flow[Any], client: SourceClient, seen: Seen) -> None:
+async def _drive(flow: Flow[Any], client: Client, seen: Seen) -> None:
     """Runs a connector until its first page, or its end."""
     with contextlib.closing(flow):
         answer: Answer | None = None

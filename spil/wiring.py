@@ -28,6 +28,7 @@ from resolvers.handover import LAYER, Codes
 from resolvers.live import LiveLayers
 from schema.full import build_schema
 from schema.print import graphql_core, print_contract
+from spil.agent_readings import Readings
 from spil.live_sources import LiveSources
 from spil.log import Log
 from spil.settings import Settings, require
@@ -49,8 +50,10 @@ class Parts:
     sdl: dict[str, str]
     sources: LiveSources
     live: LiveLayers
+    readings: Readings
 
     async def close(self) -> None:
+        await self.readings.close()
         await self.live.close()
         await self.sources.close()
         await self.keys.close()
@@ -107,17 +110,16 @@ async def build(settings: Settings, listed_hosts: frozenset[str] = frozenset()) 
     await trust.start()
     keys.start()
     made, printed = contracts()
-    sources = LiveSources(partial(_active_sources, trust_pool), os.environ, Log())
+    readings = Readings(settings.worker_url, Log())
+    sources = LiveSources(partial(_active_sources, trust_pool), os.environ, Log(), readings.agents)
     sources.start()
     live = LiveLayers(sources.find, settings.live_deadline)
     codes = Codes.under(settings.cursor_key)
     everything = catalogue({**live.layers(), LAYER: codes.ask}, live.finders())
     cursors = Cursors(settings.cursor_key)
-    record, runner = partial(_record, reads_log), Runner(database, codes)
+    record, runner, gate = partial(_record, reads_log), Runner(database, codes), TokenGate(trust, keys)
     engine = Engine(made, everything, database, record, cursors, limits, runner)
-    return Parts(
-        settings, engine, TokenGate(trust, keys), database, reads_log, trust, keys, trust_pool, printed, sources, live
-    )
+    return Parts(settings, engine, gate, database, reads_log, trust, keys, trust_pool, printed, sources, live, readings)
 
 
 async def _record(log: ReadsLog, read: ReadOf) -> None:

@@ -61,7 +61,7 @@ def protocols(as_json: bool) -> None:
 @click.argument("key")
 @click.option("--party", required=True, help="Whose data it gives: the party's key.")
 @click.option("--protocol", "name", required=True, help="One of `spil sources protocols`.")
-@click.option("--url", help="Its address; without one it brings its data itself.")
+@click.option("--url", help="Its address; agent: for a school's agent; none: it brings its data.")
 @click.option("--host", "hosts", multiple=True, help="A host beside the address's that it may be asked at (tokens).")
 @click.option("--private", multiple=True, metavar="HOST:PORT", help="May be plain http, and in a private range.")
 @click.option("--credentials", help="file:/path or env:NAME, where they stand as JSON.")
@@ -76,6 +76,7 @@ def add(**told: Any) -> None:
     \b
       spil sources add 18br00 --party school:18BR00 --protocol school-rest \\
           --url https://school.example/spil/v1 --credentials file:/etc/spil/18br00.json
+      spil sources add 18br01 --party school:18BR01 --protocol school-rest --url agent:
       spil sources add vacatures-nob --party servicepoint:AM27-WERKCENTRUM --protocol declared \\
           --url https://vacatures.example/feed.json --mapping vacatures.toml
     """
@@ -96,11 +97,14 @@ def _source(told: dict[str, Any]) -> Source:
     from registry.sources import Source
     from schema.errors import BadInput
     from spil.cli.administration import kind_of
+    from spil.partners import AGENT
 
     kind_of(told["party"])
     spoken = protocol(told["name"])
     if spoken is None:
         raise BadInput("There is no such protocol; `spil sources protocols` lists them.")
+    if told["url"] == AGENT and spoken.name != "school-rest":
+        raise BadInput("An agent speaks school-rest.")
     kinds = KINDS.get(spoken.kind, MUNICIPAL)
     if told["party"].partition(":")[0] not in kinds:
         raise BadInput(f"This protocol is for a party of kind {', '.join(kinds)}.")
@@ -126,8 +130,9 @@ def _source(told: dict[str, Any]) -> Source:
 
 def _hosts(url: str | None, more: tuple[str, ...]) -> tuple[str, ...]:
     from schema.errors import BadInput
+    from spil.partners import AGENT
 
-    if url is None:
+    if url is None or url == AGENT:
         return tuple(more)
     try:
         parts = urlsplit(url)
@@ -154,6 +159,7 @@ def _options(told: dict[str, Any]) -> dict[str, Any]:
 @as_json
 def check(keys: tuple[str, ...], as_json: bool) -> None:
     """Meet the sources KEYS (default: all that are active), and show how they answer. Stores nothing."""
+    from registry.agents import held
     from registry.session import session
     from registry.sources import active_sources, find_source, municipality_codes
     from spil.cli import finish
@@ -164,7 +170,8 @@ def check(keys: tuple[str, ...], as_json: bool) -> None:
         async with session(database()) as connection:
             found = [await find_source(connection, key) for key in keys] or await active_sources(connection)
             codes = await municipality_codes(connection)
-        return [await handshake(source, codes, os.environ) for source in found]
+            agents = await held(connection, [source.key for source in found])
+        return [await handshake(source, codes, os.environ, agents) for source in found]
 
     rows = finish(meet())
     show(rows, ("source", "protocol", "answer", "ms", "what"), as_json)
@@ -191,16 +198,20 @@ def sync(key: str, confirm_shrink: bool) -> None:
     """Read the source KEY from where it was left; a reading that was killed is gone on with.
 
     A full sync that would end more than one in twenty of a school's students (at least 3) stops and ends nobody, until
-    --confirm-shrink.
+    --confirm-shrink. A source that is reached by an agent is read by the gateway to which the agent is connected.
     """
-    from spil import harvest
+    from registry.sources import read_source
+    from spil import agent_readings, harvest
     from spil.cli import finish
     from spil.cli.administration import database
+    from spil.partners import AGENT
     from spil.progress import Steps
 
     url = database()
+    source, _ = finish(read_source(url, key))
+    read = agent_readings.sync if source.base_url == AGENT else harvest.sync
     with Steps().step(f"Reading {key}") as tell:
-        report = finish(harvest.sync(url, key, confirm_shrink=confirm_shrink, tell=tell))
+        report = finish(read(url, key, confirm_shrink=confirm_shrink, tell=tell))
     click.echo(report)
 
 

@@ -14,9 +14,9 @@ import pytest
 from schema.errors import SourceDown, SourceMalformed, SourceRefused, SourceTimeout
 from tests.wire.partner_kit import Clock, Dialler, Heard, Partner, Sleeper, always, in_turn, limits, reply
 from wire.budget import Budget, retry_after
+from wire.careful import DEADLINE_HEADER
 from wire.messages import Answer, Ask
 from wire.place import FixedHeaders
-from wire.source_client import DEADLINE_HEADER
 
 GET = Ask("GET", "/x")
 
