@@ -3,6 +3,7 @@
 Not `from __future__ import annotations`: Strawberry reads the types.
 """
 
+from collections.abc import Callable
 from datetime import date
 from typing import Any, Optional
 
@@ -81,11 +82,12 @@ class Query:
 
 
 class Subgraph:
-    """`open_case` makes one; what stands in KNOWN is the process's."""
+    """`open_case` makes one, with what `supported` says; what stands in KNOWN is the process's."""
 
-    def __init__(self) -> None:
+    def __init__(self, supported: Callable[[str], dict[str, Any]] = support_of) -> None:
+        self.supported = supported
         self.schema = Schema(query=Query, types=[Zaak], federation_version="2.9")
         self.app = Behaviour(GraphQL[object, object](self.schema, graphql_ide=None))
 
     def open_case(self, number: str) -> None:
-        KNOWN[number] = support_of(number)
+        KNOWN[number] = self.supported(number)
