@@ -27,7 +27,7 @@ from typing import Any
 from uuid import uuid4
 
 from auth.viewer import Viewer
-from connectors.values import NUMBER
+from connectors.values import is_number
 from federation.catalogue import Expression, Form, Live, Many, Rows
 from resolvers.held import accept, hold, hold_own
 from schema.errors import BadInput, CaseNumberRefused, CodeRefused, Refused, TooManyTries
@@ -110,7 +110,7 @@ def passes_eleven(digits: str) -> bool:
 
 def check_case_number(text: str) -> str:
     """Raises CaseNumberRefused for what may hold a BSN, with or without separators."""
-    if not CASE_NUMBER.fullmatch(text) or not NUMBER.fullmatch(text):
+    if not CASE_NUMBER.fullmatch(text) or not is_number(text):
         raise BadInput("A case number is digits, . / _ - and at most four letters in a row, together at most 40.")
     if any(passes_eleven(run) for run in (*re.findall("[0-9]+", text), re.sub("[^0-9]", "", text))):
         raise CaseNumberRefused

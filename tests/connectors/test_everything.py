@@ -92,8 +92,10 @@ def test_a_number_is_a_reference(number: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["Kanarie", "Kanarie17", "17-Kanarie", "Jan", "J. Jansen1", "kanarie@school.example1", "Zoë1", "Jan Pen 1"]
-)
+    "name",
+    ["Kanarie", "Kanarie17", "17-Kanarie", "Jan", "J. Jansen1", "kanarie@school.example1", "Zoë1", "Jan Pen 1",
+     "2009-03-17", "17-03-2009", "17/3/2009", "0612345917", "06-12345917", "0031612345917"],
+)  # fmt: skip
 def test_a_name_is_no_reference(name: str) -> None:
     with pytest.raises(Wrong) as caught:
         reference(name)
