@@ -138,7 +138,8 @@ class Beginning:
             towns = {"municipality": cast.town, "subgraph": cast.other_town}
             known: dict[str, Sequence[str]] = {"school": cast.numbers[cast.school], "feed": [""] * POSTINGS}
             known |= {kind: cast.numbers[one] for kind, one in towns.items() if one is not None}
-            self.process.stdin.write(orjson.dumps(known) + b"\n")
+            with suppress(RuntimeError, OSError):  # it ended at once: `up` tells why
+                self.process.stdin.write(orjson.dumps(known) + b"\n")
         return cast
 
     async def up(self, cast: Cast, steps: Steps) -> Partners:

@@ -22,7 +22,7 @@ from tests.setup.demos import Clone
 CANARIES = {
     "given name": ("Kanarie",),
     "family name": ("Zangvogel",),
-    "guardian": ("Ouder1", "Voogdij"),
+    "guardian": ("Ouder100", "Voogdij"),
     "birth date": ("2009-03-14", "14-03-2009", "20090314", "2009-03-17", "17-03-2009", "20090317"),
     "address": ("Pimpelmeesdreef",),
     "mail": ("@leerling.example",),
