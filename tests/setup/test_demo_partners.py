@@ -168,7 +168,7 @@ async def test_a_school_that_comes_while_the_demo_runs_gets_a_token_that_counts(
         owner = await asyncpg.connect(url)
         await owner.execute("INSERT INTO party (key, kind, name) VALUES ($1, 'school', 'Nieuw')", party)
         becomes(visitor, (party, "guidance"), {"party": None, "notice": "AGREEMENT_MISSING"})
-        await owner.execute("INSERT INTO party_agreement (party, kind, version) VALUES ($1, 'COVENANT', '2026')", party)
+        await owner.execute("INSERT INTO party_agreement VALUES ($1, 'COVENANT', '2026', now())", party)
         becomes(visitor, (party, "guidance"), {"party": party, "notice": None})
         await owner.close()
     finally:
