@@ -40,6 +40,10 @@ CASES = """{ students(first: 100) { nodes {
 } } }"""
 FIND = "query($name: Text!) { findStudents(name: $name) { nodes { id reference identity { givenName } } } }"
 FIRST = "query($n: Int!, $o: StudentOrder) { students(first: $n, order: $o) { totalCount } }"
+CARDS = "{ candidates(first: 100) { nodes { id givenName jobcoach { name phone } } } }"
+ENTITY = (
+    "query($of: [_Any!]!) { _entities(representations: $of) { ... on Student { id identity { givenName mail } } } }"
+)
 TOWNS = "query($name: Text!) { municipalities(filter: {nameStartsWith: $name}) { nodes { code } } }"
 
 
@@ -127,6 +131,13 @@ async def _names(story: Story, demo: RunningDemo, owner: Any) -> None:
         body = demo.ask({"query": query}, asker)
         assert "errors" not in body, body["errors"]
         story.shown.append(json.dumps(body))
+    body = demo.ask({"query": CARDS}, "EMPLOYER")  # of other schools there is no system
+    assert body["data"]["candidates"]["nodes"]
+    story.errors(body)
+    student = demo.ask({"query": "{ students(first: 1) { nodes { id } } }"}, "SCHOOL")["data"]["students"]["nodes"][0]
+    told = {"query": ENTITY, "variables": {"of": [{"__typename": "Student"} | student]}}
+    story.shown.append(json.dumps(demo.ask(told, "SCHOOL")))
+    assert "Kanarie" in story.shown[-1]
     for name in ("Kanarie1", "van Zangvogel", WHO, "2009-03-14"):
         body = demo.ask({"query": FIND, "variables": {"name": name}}, "SCHOOL")
         assert "errors" not in body, body["errors"]
