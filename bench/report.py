@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from bench.contestants import RAISED
 from bench.documents import LARGE, MOST_SCHOOLS, SIZE
+from bench.live import DEADLINE, SLOW
 from bench.load import CONNECTIONS
 from bench.peers.serving import POOL
 from registry.embedded_home import CHECKOUT
@@ -69,6 +70,21 @@ def bars(results: Results) -> list[Bar]:
         each = one_round.p50 / students
         for name, (measured, many) in wider:
             found.append(Bar(f"{name} over {one_name}, per student", measured.p50 / many / each, 1.5, None, True))
+    return [*found, *_source_bars(results)]
+
+
+def _source_bars(results: Results) -> list[Bar]:
+    found = []
+    if (live := results.live) is not None:
+        late = live.hanging - DEADLINE * 1000
+        found += [
+            Bar("live: calls over (source, layer) pairs", live.calls / live.pairs, 1, None, True),
+            Bar("live: overhead over the slowest partner, ms", live.overhead, 10, None, True),
+            Bar("live: one of five sources hangs, ms after the deadline", late, 50, None, True),
+            Bar("live: p99 of others, during over before", live.during.p99 / live.before.p99, 1.2, None, True),
+        ]
+    if (harvest := results.harvest) is not None:
+        found.append(Bar(f"harvest of {harvest.rows:,} vacancies over COPY", harvest.ratio, 3, None, True))
     return found
 
 
@@ -92,7 +108,7 @@ def tables(results: Results) -> str:
             f"| {question} | ({key}) {NAMES[key]} | {one.rate:,.0f} | {one.p50:.2f} | {one.p99:.2f} | {one.cpu:.2f}"
             f" | {one.server:.2f} | {one.postgres:.2f} |"
         )
-    lines += ["", *_scale_lines(results), *_wide_lines(results)]
+    lines += ["", *_scale_lines(results), *_wide_lines(results), *_source_lines(results)]
     lines += ["| bar | found | wanted | aim | |", "|---|---:|---:|---:|---|"]
     lines += [one.row() for one in (*bars(results), *straw_men(results))]
     return "\n".join(lines) + "\n"
@@ -119,6 +135,22 @@ def _wide_lines(results: Results) -> list[str]:
     for name, (one, students) in results.wide.items():
         lines.append(f"| {name} | {students:,.0f} | {one.p50:.2f} | {one.p99:.2f} |")
     return [*lines, ""]
+
+
+def _source_lines(results: Results) -> list[str]:
+    live, harvest = results.live, results.harvest
+    if live is None or harvest is None:
+        return []
+    return [
+        "| with sources | |",
+        "|---|---:|",
+        f"| live query of {SIZE} students, three sources: p50 ms | {live.p50:.1f} |",
+        f"| the slowest of the three, as it logged it itself: p50 ms | {live.partner:.1f} |",
+        f"| one of five sources hangs: the slowest answer, ms (deadline {DEADLINE * 1000:.0f}) | {live.hanging:,.0f} |",
+        f"| a query that asks no source, p99 ms: before, during | {live.before.p99:.1f}, {live.during.p99:.1f} |",
+        f"| {harvest.rows:,} vacancies: COPY, harvest, s | {harvest.copy:.2f}, {harvest.harvest:.2f} |",
+        "",
+    ]
 
 
 def document(results: Results) -> str:
@@ -150,6 +182,11 @@ students with their municipality and placements, as the school itself; both cycl
 are asked by one service that covers several municipalities, over one connection: {SIZE} students of one school, of each
 of {MOST_SCHOOLS} schools, and one page of {LARGE:,}. The documents stand in `bench/documents.py`, the peers
 in `bench/peers/`.
+
+With sources (`bench/live.py`, `bench/harvest.py`): partners are processes that take {SLOW * 1000:.0f} ms for an answer.
+A municipality asks for {SIZE} students with `identity` and `support` over one connection. For those who ask no source
+another municipality asks five of them at one pace, before and while one of the five hangs. The harvest is of one JSON
+feed, first byte to last commit, against `copy_records_to_table` of the same mapped rows into the same indexed table.
 
 {NOTES.read_text("utf-8")}"""
 

@@ -16,7 +16,7 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench import data, report
+from bench import data, harvest, live, report
 from bench.contestants import Contestant, contestants, trust
 from bench.documents import Question, questions, wide_questions
 from bench.load import Round, Tokens, answers, count_students, drive, median, written
@@ -25,6 +25,7 @@ from registry.embedded_home import CHECKOUT
 from schema.errors import SetUp
 
 DOCUMENT = CHECKOUT / "docs" / "performance.md"
+LIVE_SCALE = 0.1
 WARM = 2  # seconds before the first round, per contestant and document
 
 
@@ -36,10 +37,11 @@ class Length:
     rounds: int
     seconds: int
     warm: int
+    vacancies: int
 
 
-FULL = Length((1, 10), 3, 10, WARM)
-SHORT = Length((0.1,), 1, 1, 1)
+FULL = Length((1, 10), 3, 10, WARM, 50_000)
+SHORT = Length((0.1,), 1, 1, 1, 500)
 
 
 @dataclass
@@ -50,6 +52,8 @@ class Results:
     rows: dict[tuple[str, str], Round] = field(default_factory=dict)
     scaled: dict[tuple[str, float], Round] = field(default_factory=dict)
     wide: dict[str, tuple[Round, float]] = field(default_factory=dict)  # with the students of one answer
+    live: live.LiveResults | None = None
+    harvest: harvest.Times | None = None
 
 
 def tell(sentence: str) -> None:
@@ -88,6 +92,22 @@ class Bench:
                 await answers(one["a"], question, tokens)
                 requests = await written(question, tokens, self._folder)
                 self.results.scaled[question.name, scale] = median(self._rounds(one, requests)["a"])
+
+    async def with_sources(self) -> None:
+        """Live fields and the harvest, on a country of their own."""
+        length = self._length
+        database = await data.database(self._server, LIVE_SCALE, tell)
+        known = await live.people(database.owner)
+        with live.systems(known, self._folder) as systems:
+            await live.register(database.owner, systems)
+            with contestants(database, self._folder / "servers.log", "a") as one:
+                await trust(database, one["a"])
+                how = live.How(self._folder, length.seconds, self._postmaster)
+                self.results.live = await live.measure(one["a"], systems, how)
+        tell("live fields: measured")
+        await live.forget(database.owner)
+        self.results.harvest = await harvest.measure(self._server, length.vacancies, length.rounds)
+        tell("harvest: measured")
 
     async def _same(self, question: Question, three: dict[str, Contestant], tokens: Tokens) -> None:
         found = {key: await answers(one, question, tokens) for key, one in three.items()}
@@ -128,6 +148,7 @@ async def _run(server: Embedded, length: Length) -> Results:
         await bench.side_by_side(length.scales[0])
         for scale in length.scales[1:]:
             await bench.alone(scale)
+        await bench.with_sources()
         return bench.results
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -19,6 +19,7 @@ GIVEN_NAME = "GIVEN_NAME"
 IDENTITY_FIELDS = ("givenName", "familyName", "birthDate", "mail", "phone", "legalRepresentative")
 SUPPORT_FIELDS = ("jobcoach", "werkconsulent", "plan", "inPlace")
 LONGEST = 320
+REPLACED = "\ufffd"
 UNFIT = re.compile("[\x00-\x08\x0b-\x1f\x7f\ufffd\ud800-\udfff]")
 
 
@@ -112,7 +113,10 @@ def text_of(row: Mapping[str, Any], name: str, longest: int = LONGEST) -> str | 
     value = row.get(name)
     if value is None or value == "":
         return None
-    if not isinstance(value, str) or len(value) > longest or UNFIT.search(value):
+    if not isinstance(value, str) or len(value) > longest:
+        raise SourceMalformed
+    # Most texts are found fit without the pattern.
+    if not (value.isprintable() and REPLACED not in value) and UNFIT.search(value):
         raise SourceMalformed
     return value
 

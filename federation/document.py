@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Final
 
 from graphql import (
@@ -26,7 +27,10 @@ from graphql import (
     VariableDefinitionNode,
     VariableNode,
     Visitor,
+    is_leaf_type,
+    is_non_null_type,
     parse,
+    type_from_ast,
     validate,
     visit,
 )
@@ -78,6 +82,18 @@ class Document:
     @property
     def is_mutation(self) -> bool:
         return self.operation.operation is OperationType.MUTATION
+
+    @cached_property
+    def scalars(self) -> tuple[tuple[str, Callable[[Any], Any]], ...] | None:
+        """How each variable is read, when there are some and each of them is one scalar or enum."""
+        found = []
+        for definition in self.operation.variable_definitions or ():
+            kind = type_from_ast(self.schema, definition.type)
+            kind = kind.of_type if is_non_null_type(kind) else kind
+            if not is_leaf_type(kind):
+                return None
+            found.append((definition.variable.name.value, kind.coerce_input_value))
+        return tuple(found)
 
 
 def operation_hash(text: str, name: str | None) -> str:

@@ -4,15 +4,17 @@ Laws
 1. One operation, one statement; of a mutation, one command and one statement per root field.
 2. Bytes leave, and a source is asked, only after the reads log confirmed who was read.
 3. No network call stands inside a transaction.
+4. A deadline that passes after a command's commit says so at its field: `committed`.
 """
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import orjson
 
@@ -29,14 +31,16 @@ from federation.plan import (
     Probe,
     RootField,
     Rules,
-    coerce,
     make_payload_plan,
     make_plan,
     probes_of,
     root_fields,
 )
 from federation.result import drive, fill_marks, seal_marks
-from schema.errors import AnswerTooLarge, Forbidden, SpilError
+from federation.variables import coerce
+from schema.errors import AnswerTooLarge, Forbidden, SpilError, TooSlow
+
+T = TypeVar("T")
 
 
 class Store(Protocol):
@@ -109,8 +113,8 @@ class Engine:
     async def execute(
         self, viewer: Viewer, text: str, given: Mapping[str, Any] | None, name: str | None, request_id: str
     ) -> Answer:
-        """Runs one operation. Never raises a SpilError: what is wrong stands in the answer."""
-        answer = Answer()
+        """Runs one operation in `limits.seconds`. Never raises a SpilError: what is wrong stands in the answer."""
+        answer, until = Answer(), asyncio.get_running_loop().time() + self._limits.seconds
         try:
             contract = self._contracts[viewer.role]
             document = self._documents.get(viewer.role, contract.schema, text, name)
@@ -118,10 +122,10 @@ class Engine:
             variables = coerce(document, given or {})
             self._allow(viewer, document)
             if document.is_mutation:
-                await self._mutate(viewer, document, variables, request_id, answer)
+                await self._mutate(viewer, document, variables, request_id, answer, until)
             else:
                 plan = self.plan(document, variables)
-                await self._query(viewer, plan, variables, request_id, answer)
+                await _in_time(until, self._query(viewer, plan, variables, request_id, answer))
         except Problems as problems:
             answer.problems.extend(problems.problems)
         except ArgumentError as error:
@@ -173,22 +177,30 @@ class Engine:
     # ---- mutations
 
     async def _mutate(
-        self, viewer: Viewer, document: Document, variables: Variables, request_id: str, answer: Answer
+        self,
+        viewer: Viewer,
+        document: Document,
+        variables: Variables,
+        request_id: str,
+        answer: Answer,
+        until: float,
     ) -> None:
         assert self._run_command is not None, "a contract has commands and the engine has nobody to run them"
         contract, parts = self._contracts[document.contract], []
         for root in root_fields(document, self._catalogue, contract.rules, variables, self._limits):
             try:
-                reference = await self._run_command(viewer, root.name, root.arguments.read("input")(variables) or {})
+                given = root.arguments.read("input")(variables) or {}
+                reference = await _in_time(until, self._run_command(viewer, root.name, given))
             except SpilError as error:
                 answer.problems.append(Problem(error, path=(root.key,)))
                 parts.append(b'"%s":null' % root.key.encode())
                 continue
+            with_reference = {**variables, REFERENCE: reference}
             parts.append(
                 b'"%s":%s'
                 % (
                     root.key.encode(),
-                    await self._payload(viewer, document, root, variables, reference, request_id, answer),
+                    await self._payload(viewer, document, root, with_reference, request_id, answer, until),
                 )
             )
         answer.data = b"{" + b",".join(parts) + b"}"
@@ -198,22 +210,22 @@ class Engine:
         viewer: Viewer,
         document: Document,
         root: RootField,
-        variables: Variables,
-        reference: str,
+        with_reference: Variables,
         request_id: str,
         answer: Answer,
+        until: float,
     ) -> bytes:
         """The payload of a command that has been committed: a query of its own. What fails here says `committed`."""
-        with_reference = {**variables, REFERENCE: reference}
         try:
-            key = self.key(document, variables, root.key)
+            key = self.key(document, with_reference, root.key)
             plan = self._plans.get(key)
             if plan is None:
                 rules = self._contracts[document.contract].rules
                 plan = make_payload_plan(document, self._catalogue, rules, with_reference, self._limits, root)
                 self.remember(key, plan)
             plan.weigh(with_reference)
-            return await self.run(viewer, plan, self.request(viewer, plan, with_reference), request_id, answer)
+            request = self.request(viewer, plan, with_reference)
+            return await _in_time(until, self.run(viewer, plan, request, request_id, answer))
         except (SpilError, ArgumentError) as error:
             found = error.error if isinstance(error, ArgumentError) else error
             answer.problems.append(Problem(found, path=(root.key,), details={"committed": True}))
@@ -266,6 +278,15 @@ class Engine:
         data, errors = await fill_marks(data, nonce, plan.marks, request.seal, self._catalogue.layers, viewer)
         answer.problems += errors
         return data
+
+
+async def _in_time(until: float, work: Awaitable[T]) -> T:
+    """Its result. Raises TooSlow when the loop's clock passes `until` first."""
+    try:
+        async with asyncio.timeout_at(until):
+            return await work
+    except TimeoutError:
+        raise TooSlow from None
 
 
 def encode(answer: Answer, request_id: str) -> bytes:

@@ -78,10 +78,10 @@ def representation_key(types: Mapping[str, Rows], value: Any) -> Key:
 def named_types(types: Mapping[str, Any], value: Any) -> tuple[str, ...]:
     """The known types that ids or representations name, whatever follows: what a plan is made for."""
     values = value if isinstance(value, list) else [value]
-    names = {
+    named = [
         v.get("__typename") if isinstance(v, Mapping) else str(v).partition(":")[0] for v in values if v is not None
-    }
-    return tuple(sorted(name for name in names if isinstance(name, str) and name in types))
+    ]
+    return tuple(sorted({name for name in named if isinstance(name, str) and name in types}))
 
 
 class Keys:

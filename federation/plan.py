@@ -8,12 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from graphql import (
-    FieldNode,
     GraphQLObjectType,
     SelectionSetNode,
     get_named_type,
     get_nullable_type,
-    get_variable_values,
     is_input_type,
     type_from_ast,
 )
@@ -22,12 +20,12 @@ from federation.arguments import Arguments, Variables, arguments_of, is_structur
 from federation.build import ArgumentError, Bind, Build, Drive, Mark, Request
 from federation.catalogue import Catalogue, Rows
 from federation.compiler import compile_object
-from federation.document import Document, Problem, Problems
+from federation.document import Document
 from federation.keyed import Keys, named_types
 from federation.limits import Limits
 from federation.rows import Row
 from federation.selection import below, collect
-from schema.errors import BadInput, TooCostly
+from schema.errors import TooCostly
 
 PARAMETER = re.compile(r"\$([0-9]+)")
 REFERENCE = "#reference"  # no variable of a document can have this name
@@ -82,56 +80,6 @@ class Plan:
 
     def key_errors(self, variables: Variables) -> list[ArgumentError]:
         return [error for keys in self.keyed for error in keys.errors(variables)]
-
-
-def coerce(document: Document, given: Mapping[str, Any]) -> Variables:
-    """The request's variables, coerced by graphql-core. Raises Problems, each with the path of its first use."""
-    definitions = document.operation.variable_definitions or ()
-    if not definitions:
-        return {}
-    values = get_variable_values(document.schema, definitions, dict(given), hide_suggestions=True)
-    if not isinstance(values, list):
-        return values.coerced
-    problems = []
-    for error in values:
-        name = _variable_of(error)
-        words = f"Variable `${name}` has a value that its type does not allow." if name else None
-        problems.append(Problem(BadInput(words), path=_first_use(document, name)))
-    raise Problems(*problems)
-
-
-def _variable_of(error: Any) -> str | None:
-    for node in error.nodes or ():
-        if hasattr(node, "variable"):
-            return str(node.variable.name.value)
-    return None
-
-
-def _first_use(document: Document, name: str | None) -> tuple[str, ...]:
-    """The response path of the first field with an argument that mentions the variable."""
-
-    def search(selections: SelectionSetNode | None, path: tuple[str, ...], depth: int) -> tuple[str, ...] | None:
-        for node in selections.selections if selections and depth < 30 else ():
-            here, inside = path, getattr(node, "selection_set", None)
-            if isinstance(node, FieldNode):
-                here = (*path, node.alias.value if node.alias else node.name.value)
-                if any(_mentions(argument.value, name) for argument in node.arguments or ()):
-                    return here
-            elif hasattr(node, "name"):
-                inside = document.fragments[node.name.value].selection_set
-            found = search(inside, here, depth + 1)
-            if found:
-                return found
-        return None
-
-    return search(document.operation.selection_set, (), 0) or ()
-
-
-def _mentions(node: Any, name: str | None) -> bool:
-    if node.kind == "variable":
-        return bool(node.name.value == name)
-    inside = getattr(node, "fields", None) or getattr(node, "values", None) or ()
-    return any(_mentions(getattr(one, "value", one) if node.kind == "object_value" else one, name) for one in inside)
 
 
 @dataclass(frozen=True)

@@ -50,10 +50,10 @@ async def fill_marks(
             parts[n] = seal.close(mark.label)(payload)
         else:
             waiting[n] = (mark, loaders[mark.label].load(payload.decode()))
-    values = await asyncio.gather(*(future for _, future in waiting.values()), return_exceptions=True)
     problems: dict[Any, Problem] = {}
-    for (n, (mark, _)), value in zip(waiting.items(), values, strict=True):
-        if isinstance(value, BaseException | NotTold):
+    for n, (mark, future) in waiting.items():
+        value = await _settled(future)  # the first wait is for all of them: a loader asks once for all its keys
+        if isinstance(value, Exception | NotTold):
             problem = _problem(value, mark.path)
             problems.setdefault((mark.path, problem.error.code, problem.details.get("source")), problem)
             parts[n] = b"null"
@@ -79,10 +79,18 @@ async def drive(
     return {**variables, **found}
 
 
-def _problem(value: BaseException | NotTold, path: Path) -> Problem:
+def _problem(value: Exception | NotTold, path: Path) -> Problem:
     if isinstance(value, NotTold):
         return Problem(value.error, path=path, details={"source": value.source, "at": value.at})
     return Problem(value if isinstance(value, SpilError) else SourceDown(), path=path)
+
+
+async def _settled(future: asyncio.Future[Any]) -> Any:
+    """What it gave, or how it failed."""
+    try:
+        return await future
+    except Exception as error:  # noqa: BLE001 - of whatever kind: it is told at its field
+        return error
 
 
 def _loader(ask: Ask, viewer: Any) -> DataLoader[str, Any]:

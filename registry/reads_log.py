@@ -16,7 +16,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import asyncpg
-from asyncpg.pgproto.pgproto import UUID  # the driver's own: made and encoded in a tenth of the time of uuid.UUID
 
 from registry.migrate import role_prefix
 from schema.errors import Unavailable
@@ -24,7 +23,7 @@ from schema.errors import Unavailable
 # Not COPY: for the few rows of a group that is two round trips, and this is one.
 INSERT = """
 INSERT INTO read (at, seer, subject, client, purpose, operation_hash, request_id, layers, students)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::text::uuid[])
 """
 RETRY = 0.2  # seconds between attempts to reach the database
 
@@ -131,5 +130,6 @@ class ReadsLog:
             connection.terminate()
 
 
-def _uuids(keys: frozenset[bytes]) -> list[UUID]:
-    return list(map(UUID, sorted(keys)))
+def _uuids(keys: frozenset[bytes]) -> str:
+    """As Postgres writes an array: a fifth of the driver's time for a list of UUIDs."""
+    return f"{{{','.join([key.hex() for key in sorted(keys)])}}}"

@@ -29,7 +29,6 @@ def build_app(
         parts.engine,
         callers,
         max_body=settings.max_body_bytes,
-        deadline=settings.deadline,
         cors=settings.cors,
     )
 

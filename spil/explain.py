@@ -15,7 +15,8 @@ from federation.catalogue import Catalogue
 from federation.document import Problems, read_document
 from federation.engine import Contract
 from federation.limits import Limits
-from federation.plan import REFERENCE, Plan, coerce, make_payload_plan, make_plan, root_fields
+from federation.plan import REFERENCE, Plan, make_payload_plan, make_plan, root_fields
+from federation.variables import coerce
 from schema.errors import BadInput
 from spil.sql_layout import lay_out
 

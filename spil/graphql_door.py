@@ -11,7 +11,6 @@ Laws
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Mapping
 from typing import Any, Final
@@ -27,7 +26,6 @@ from schema.errors import (
     MethodNotAllowed,
     NotAcceptable,
     SpilError,
-    TooSlow,
 )
 from spil.edge import answer_bytes, answer_error
 from spil.incoming import Callers, check_body, pieces
@@ -48,11 +46,10 @@ class GraphQLDoor:
         callers: Callers,
         *,
         max_body: int,
-        deadline: float,
         cors: Mapping[str, tuple[str, ...]],
     ) -> None:
         self._engine, self._callers = engine, callers
-        self._max_body, self._deadline = max_body, deadline
+        self._max_body = max_body
         self._cors = {client: frozenset(o.encode() for o in origins) for client, origins in cors.items()}
         self._origins = frozenset(origin for origins in self._cors.values() for origin in origins)
 
@@ -88,11 +85,7 @@ class GraphQLDoor:
     ) -> Answer:
         body = await self._body(receive, headers)
         text, variables, name = read_request(body)
-        try:
-            async with asyncio.timeout(self._deadline):
-                return await self._engine.execute(viewer, text, variables, name, request_id)
-        except TimeoutError:
-            raise TooSlow from None
+        return await self._engine.execute(viewer, text, variables, name, request_id)
 
     async def _body(self, receive: Receive, headers: Mapping[bytes, bytes]) -> bytes:
         check_body(headers, JSON, UTF_8, self._max_body)

@@ -7,7 +7,7 @@ Laws
 1. One breaker per (source, operation): a slow search must not close the identities.
 2. Slow counts as bad: a source that hangs holds more of the hub than one that refuses.
 3. Half open, one question is out at a time. One that was cancelled says nothing, and gives its place back.
-4. What was asked before a change of state has no say after it.
+4. What was asked before a change of state has no say after it. A good answer never opens it.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Breaker:
         self._bad += bad
         while self._seen[0][0] <= now - self._patience.window:
             self._bad -= self._seen.popleft()[1]
-        if len(self._seen) >= self._patience.least and self._bad >= self._patience.share * len(self._seen):
+        if bad and len(self._seen) >= self._patience.least and self._bad >= self._patience.share * len(self._seen):
             self._open()
 
     def _open(self) -> None:

@@ -30,7 +30,10 @@ OIN = "00000001001564743000"
 
 
 def make(kind: str, known: list[str], told: argparse.Namespace) -> Any:
-    """A partner that knows these: students of a school, cases of a municipality, vacancies of a feed by their count."""
+    """A partner that knows these: students of a school, vacancies of a feed by their count, cases of a municipality.
+
+    A case of the subgraph may name its student by Spil's id: `Z1=Student:...`.
+    """
     pleasant = told.names == "pleasant"
     supported = people.support_of if pleasant else support_of
     if kind == "school":
@@ -38,9 +41,14 @@ def make(kind: str, known: list[str], told: argparse.Namespace) -> Any:
         for number in known:
             school.enrol({"leerlingid": number})
         return school
-    if kind in ("municipality", "subgraph"):
-        town: Municipality | Subgraph
-        town = Municipality(supported=supported) if kind == "municipality" else Subgraph(supported)
+    if kind == "subgraph":
+        graph = Subgraph(supported)
+        for one in known:
+            number, _, student = one.partition("=")
+            graph.open_case(number, student or None)
+        return graph
+    if kind == "municipality":
+        town = Municipality(supported=supported)
         for number in known:
             town.open_case(number)
         return town

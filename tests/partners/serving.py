@@ -48,7 +48,10 @@ async def serving(
     port: int = 0,
 ) -> AsyncIterator[int]:
     """The port. With `authority` only clients of it are let in (mTLS)."""
-    listener = socket.create_server(("127.0.0.1", port))
+    # The protocol by name, or asyncio leaves Nagle's algorithm on, and an answer's body waits 40 ms for an ACK.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("127.0.0.1", port))
     config = uvicorn.Config(
         app,
         http=SeesCertificates,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -197,3 +198,23 @@ async def test_a_payload_that_fails_after_the_commit_says_so_on_its_own_error(
     said = [(e["path"], e["extensions"]["code"], e["extensions"].get("committed")) for e in body["errors"]]
     assert said == [(["x"], "NOT_FOUND", None), (["y"], "UNAVAILABLE", True)]
     assert await owner.fetchval("SELECT state FROM coordinator_post WHERE region = 'AM03'") == "IN_TALKS"
+
+
+async def test_a_deadline_says_at_each_command_whether_it_was_committed(
+    hub: Hub, owner: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def slow(*_: Any) -> Any:
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(hub.database, "read", slow)
+    monkeypatch.setattr(hub.engine, "_limits", replace(hub.engine._limits, seconds=1.0))
+    text = """mutation M($a: SetPostStateInput!, $b: SetPostStateInput!) {
+      x: setPostState(input: $a) { post { state } } y: setPostState(input: $b) { post { state } } }"""
+    a, b = (new(region=r, state="IN_TALKS")["i"] for r in ("AM05", "AM06"))
+    body = await hub.ask(NATIONAL, text, {"a": a, "b": b})
+    said = [(e["path"], e["extensions"]["code"], e["extensions"].get("committed")) for e in body["errors"]]
+    assert said == [(["x"], "TOO_SLOW", True), (["y"], "TOO_SLOW", None)]
+    states = "SELECT region, state FROM coordinator_post WHERE region IN ('AM05', 'AM06') ORDER BY region"
+    before = dict(await owner.fetch(states))
+    assert before["AM05"] == "IN_TALKS"
+    assert before["AM06"] != "IN_TALKS"

@@ -24,9 +24,9 @@ PATIENCE = 3.0
 
 @dataclass
 class Gate:
-    """A proxy before Postgres. `shut` breaks what is open and refuses; `mute` takes connections and never answers."""
+    """A proxy before the Postgres of a URL. `shut` breaks what is open and refuses; `mute` never answers."""
 
-    target: str
+    url: str
     path: str
     mode: str = "open"
     _server: asyncio.Server | None = None
@@ -59,7 +59,7 @@ class Gate:
                 while await reader.read(65_536):
                     pass
                 return
-            there, back = await asyncio.open_unix_connection(self.target)
+            there, back = await self._reach()
             self._writers.add(back)
             await asyncio.gather(_pump(reader, back), _pump(there, writer))
             self._writers.discard(back)
@@ -68,6 +68,12 @@ class Gate:
         finally:
             self._writers.discard(writer)
             writer.transport.abort()
+
+    async def _reach(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        parts = urlsplit(self.url)
+        if folder := parse_qs(parts.query).get("host"):
+            return await asyncio.open_unix_connection(f"{folder[0]}/.s.PGSQL.{parts.port or 5432}")
+        return await asyncio.open_connection(parts.hostname, parts.port or 5432)
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -81,14 +87,14 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 @pytest.fixture(scope="module")
 async def gated(country: Country) -> AsyncIterator[tuple[Hub, Gate]]:
     """A hub that reaches its database through a gate."""
-    folder = parse_qs(urlsplit(country.logins.gateway).query)["host"][0]
-
     with TemporaryDirectory(prefix="gate") as place:
-        gate = Gate(f"{folder}/.s.PGSQL.5432", f"{place}/.s.PGSQL.5432")
+        gate = Gate(country.logins.gateway, f"{place}/.s.PGSQL.5432")
         await gate.open()
 
         def through(url: str) -> str:
-            return urlunsplit(urlsplit(url)._replace(query=f"host={place}"))
+            parts = urlsplit(url)
+            login = parts.netloc.rpartition("@")[0]
+            return urlunsplit(parts._replace(netloc=f"{login}@", query=f"host={place}&port=5432"))
 
         logins = Logins(*(through(getattr(country.logins, name)) for name in ("gateway", "directory", "worker")))
         async with hub_of(country, logins) as hub:

@@ -170,6 +170,15 @@ def test_what_was_asked_before_it_opened_cannot_close_it() -> None:
         breaker.enter()
 
 
+def test_a_good_answer_never_opens_it() -> None:
+    breaker = Breaker(PATIENCE, Clock())
+    for bad in (True, True, True, True, False):
+        breaker.leave(breaker.enter(), bad)
+    breaker.leave(breaker.enter(), True)
+    with pytest.raises(SourceDown):
+        breaker.enter()
+
+
 def test_failures_before_the_window_are_forgotten() -> None:
     clock = Clock()
     breaker = Breaker(PATIENCE, clock)
