@@ -23,7 +23,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from registry.embedded import Embedded, discard
 from registry.embedded_home import home_folder
-from schema.errors import SetUp, SpilError, Unavailable
+from schema.errors import SetUp, Unavailable
 from spil.log import Log, Write
 from spil.progress import Steps
 from spil.server import listen, run_until_signal, serve
@@ -145,7 +145,7 @@ async def _speaking(parts: Parts, owner: str, issuer: str) -> AsyncIterator[None
     async def keep() -> None:
         seen = None
         while True:
-            with suppress(SpilError, OSError):  # the database is away: later
+            with suppress(Exception):  # whatever a driver raises while the database is away: later
                 if seen is not parts.trust.index():
                     await _trust(owner, issuer)
                     await parts.trust.refresh()

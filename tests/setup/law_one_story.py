@@ -56,7 +56,6 @@ class Story:
     told: list[Place] = field(default_factory=list)
     shown: list[str] = field(default_factory=list)
     codes: set[str] = field(default_factory=set)
-    log: str = ""
 
     def keep(self, name: str, answer: httpx.Response) -> Any:
         """An answer that may quote nobody, and its errors' codes."""
