@@ -2,7 +2,7 @@
 
 Laws
 1. What cannot be read raises Wrong with a reason out of records.REASONS; the value stays behind.
-2. A person's reference that passes the eleven-test is refused: it may be a BSN.
+2. A person's reference that passes the eleven-test is refused: it may be a BSN. So is one that may be a name.
 """
 
 from __future__ import annotations
@@ -21,6 +21,14 @@ from schema.enums import AgeBand, CredentialKind, DestinationAim, LeadsTo, Place
 
 Read = Callable[[Any], Any]
 UNFIT = re.compile("[\x00\ufffd\ud800-\udfff]")
+# What a number of a person or case looks like, and a name does not: one letter, or a digit and no word (five letters in
+# a row, unless all are hexadecimal), or a ULID.
+NUMBER = re.compile(r"[A-Za-z]|(?=.*[0-9])(?:(?!.*(?![A-Fa-f]{5})[A-Za-z]{5})[A-Za-z0-9._/:-]+|[0-9A-HJKMNP-TV-Z]{26})")
+# Digits that say more of somebody than a number does: a day, or a telephone.
+TELLING = re.compile(
+    r"(?:19|20)[0-9]{2}[-./][0-9]{1,2}[-./][0-9]{1,2}|[0-9]{1,2}[-./][0-9]{1,2}[-./](?:19|20)[0-9]{2}"
+    r"|(?:0|0031)[-.]?[1-9](?:[-.]?[0-9]){8}"
+)
 DIGITS = re.compile(r"\s*[0-9]{1,9}\s*")
 FLAGS = {"true": True, "ja": True, "j": True, "1": True, "false": False, "nee": False, "n": False, "0": False}
 
@@ -103,13 +111,20 @@ def eleven_test(digits: str) -> bool:
     return total % 11 == 0 and int(digits) > 0
 
 
+def is_number(told: str) -> bool:
+    """Whether this may be the number of a person or case, and is no name, day or telephone."""
+    return NUMBER.fullmatch(told) is not None and TELLING.fullmatch(told) is None
+
+
 def reference(raw: Any) -> str:
-    """A person's or case's number at its source. Raises Wrong at what may be a BSN, however it is written."""
+    """A person's or case's number at its source. Raises Wrong at what may be a BSN, however written, or a name."""
     read = str(text(64)(raw))
     if not read:
         raise Wrong("MISSING")
     if eleven_test(re.sub(r"[\s.-]", "", read)):
         raise Wrong("BSN")
+    if not is_number(read):
+        raise Wrong("FORM")
     return read
 
 

@@ -62,6 +62,13 @@ _SETTINGS: Mapping[str, str] = {
     "log_min_error_statement": "panic",
     "log_parameter_max_length": "0",
     "log_parameter_max_length_on_error": "0",
+    # The defaults of today, said all the same: each of them writes whole statements.
+    "log_statement": "none",
+    "log_min_duration_statement": "-1",
+    "log_min_duration_sample": "-1",
+    "log_transaction_sample_rate": "0",
+    "log_lock_waits": "off",
+    "shared_preload_libraries": "",
 }
 # For tests: what a crash leaves is thrown away anyhow.
 _FAST: Mapping[str, str] = {

@@ -38,7 +38,10 @@ LEFT JOIN harvested h ON h.source = $1 AND h.reference = r.reference
 LEFT JOIN link l ON l.source = $2 AND l.key = r.reference AND l.until_at = 'infinity'
 WHERE h.student IS NOT NULL OR l.student IS NOT NULL
 """
-DAYS = "SELECT today() AS today, (today() - interval '24 months')::date AS over"
+DAYS = (
+    "SELECT today() AS today, (today() - interval '24 months')::date AS over,"
+    " (today() - interval '10 years')::date AS long_ago"
+)
 TOWNS = "SELECT code FROM municipality WHERE code = ANY ($1::text[])"
 BEFORE = """
 SELECT s.id, s.municipality, p.left_on FROM student s LEFT JOIN student_profile p ON p.student = s.id
@@ -201,6 +204,10 @@ def _placed(one: Row, known: Any, days: Any, notes: Notes) -> bool:
     """
     one["id"], one["fresh"] = (uuid4(), True) if known is None else (known["student"], False)
     one["away"] = known is None or known["away"]
+    for name in ("leaves_on", "left_on"):
+        if one[name] is not None and one[name] < days["long_ago"]:  # a birth date that slipped into this column
+            notes.append((one["reference"], name, "RANGE"))
+            return False
     left: date | None = one["left_on"]
     if left is not None and left > days["today"]:
         one["leaves_on"], one["left_on"] = left, None

@@ -13,7 +13,7 @@
 Laws
 1. The code is an HMAC over (handover, round): it stands in no table, log or event.
 2. A wrong code is COUNTED: its row of tries is committed with the refusal; after five in an hour nothing is compared.
-3. A number that passes the eleven-test is refused as a case number: it may be a BSN.
+3. A number that passes the eleven-test is refused as a case number: it may be a BSN. So is a word: it may be a name.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from typing import Any
 from uuid import uuid4
 
 from auth.viewer import Viewer
+from connectors.values import is_number
 from federation.catalogue import Expression, Form, Live, Many, Rows
 from resolvers.held import accept, hold, hold_own
 from schema.errors import BadInput, CaseNumberRefused, CodeRefused, Refused, TooManyTries
@@ -109,8 +110,8 @@ def passes_eleven(digits: str) -> bool:
 
 def check_case_number(text: str) -> str:
     """Raises CaseNumberRefused for what may hold a BSN, with or without separators."""
-    if not CASE_NUMBER.fullmatch(text):
-        raise BadInput("A case number is letters, digits and . / _ - , at most 40.")
+    if not CASE_NUMBER.fullmatch(text) or not is_number(text):
+        raise BadInput("A case number is digits, . / _ - and at most four letters in a row, together at most 40.")
     if any(passes_eleven(run) for run in (*re.findall("[0-9]+", text), re.sub("[^0-9]", "", text))):
         raise CaseNumberRefused
     return text

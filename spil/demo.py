@@ -8,12 +8,13 @@ Laws
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import secrets
 import signal
 import socket
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -22,17 +23,24 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from registry.embedded import Embedded, discard
 from registry.embedded_home import home_folder
+from schema.errors import SetUp, Unavailable
 from spil.log import Log, Write
 from spil.progress import Steps
 from spil.server import listen, run_until_signal, serve
 from spil.settings import Settings, require
 
 if TYPE_CHECKING:
+    from spil.demo_partners import Partners
     from spil.portal.landing import DemoTokens
+    from spil.wiring import Parts
 
 ISSUER_PATH = "/demo/issuer"
 ADDRESS_FILE = "address"
 LOG_FILE = "requests.jsonl"
+OTHER_MIGRATIONS = (
+    "The demo's database was made by migrations that this checkout does not have."
+    " `scripts/demo --fresh` throws it away and makes another."
+)
 
 
 def run(settings: Settings, scale: float, fresh: bool, explorer: bool = False) -> None:
@@ -74,35 +82,88 @@ async def _demo(
     scale: float,
     explorer: bool,
 ) -> None:
-    from auth.issuer import issuer_app
-    from spil.app import build_app
+    from spil.demo_partners import partners_beside
+
+    home = server.home.folder if server is not None else None
+    async with partners_beside(settings.shared, home) as beginning:
+        owner = server.url if server is not None else str(settings.database_url)
+        await _load(owner, server, steps, scale)
+        with steps.step("Preparing logins and the demo's issuer"):
+            settings = await _with_logins(settings, owner, server)
+            await _trust(owner, _issuer(settings))
+            tokens = await _tokens(owner)
+            cast = await beginning.begin(owner, *_partnered(tokens))
+        with steps.step("Building the contracts and the app"):
+            parts = await _parts(settings)
+        try:
+            app = _app(settings, parts, server, tokens, explorer)
+            partners = await beginning.up(cast, steps)
+            await partners.join(owner, str(settings.worker_url), steps)
+            await parts.sources.refresh()
+            async with _speaking(parts, owner, _issuer(settings)):
+                await serve(app, listener, lambda: _announce(settings, server, steps, partners))
+        finally:
+            await parts.close()
+
+
+async def _parts(settings: Settings) -> Parts:
     from spil.wiring import build
 
-    owner = server.url if server is not None else str(settings.database_url)
-    await _load(owner, server, steps, scale)
-    issuer = f"http://127.0.0.1:{settings.port}{ISSUER_PATH}"
-    with steps.step("Preparing logins and the demo's issuer"):
-        settings = await _with_logins(settings, owner, server)
-        parties = await _trust(owner, issuer)
-    with steps.step("Building the contracts and the app"):
-        parts = await build(settings, frozenset({f"127.0.0.1:{settings.port}"}))
-        log = Log(_log_file(server))
-        tokens = await _tokens(owner)
-        app = Fork(
-            ISSUER_PATH,
-            issuer_app(issuer, parties.__contains__),
-            build_app(parts, log, tokens, _explorer(tokens) if explorer else ()),
-        )
+    return await build(settings, frozenset({f"127.0.0.1:{settings.port}"}))
+
+
+def _app(settings: Settings, parts: Parts, server: Embedded | None, tokens: DemoTokens, explorer: bool) -> ASGIApp:
+    """The hub with its issuer. A party that was imported while it runs is known to both."""
+    from auth.issuer import issuer_app
+    from spil.app import build_app
+
+    def knows(party: str) -> bool:
+        try:
+            return parts.trust.knows(party)
+        except Unavailable:
+            return False
+
+    hub = build_app(parts, Log(_log_file(server)), tokens, _explorer(tokens) if explorer else ())
+    return Fork(ISSUER_PATH, issuer_app(_issuer(settings), knows), hub)
+
+
+def _partnered(tokens: DemoTokens) -> tuple[str, str]:
+    """The school and the municipality of the landing page's questions: it is their systems that answer them."""
+    from auth.viewer import Role
+
+    return tokens.actors[Role.SCHOOL][0], tokens.actors[Role.MUNICIPALITY][0]
+
+
+def _issuer(settings: Settings) -> str:
+    return f"http://127.0.0.1:{settings.port}{ISSUER_PATH}"
+
+
+@asynccontextmanager
+async def _speaking(parts: Parts, owner: str, issuer: str) -> AsyncIterator[None]:
+    """Meanwhile the demo's client may act for parties that come, as soon as the hub knows them."""
+
+    async def keep() -> None:
+        seen = None
+        while True:
+            with suppress(Exception):  # whatever a driver raises while the database is away: later
+                if seen is not parts.trust.index():
+                    await _trust(owner, issuer)
+                    await parts.trust.refresh()
+                    seen = parts.trust.index()
+            await asyncio.sleep(1)
+
+    keeping = asyncio.create_task(keep())
     try:
-        await serve(app, listener, lambda: _announce(settings, server, steps))
+        yield
     finally:
-        await parts.close()
+        keeping.cancel()
+        await asyncio.wait([keeping])
 
 
 async def _load(owner: str, server: Embedded | None, steps: Steps, scale: float) -> None:
     """Migrates, and loads reference and demo data unless a complete load of this scale is there."""
     from registry import demo, reference
-    from registry.migrate import migrate
+    from registry.migrate import MigrationChanged, migrate
     from registry.seed import seed
 
     mark = f"spil demo {scale:g}"
@@ -110,7 +171,10 @@ async def _load(owner: str, server: Embedded | None, steps: Steps, scale: float)
     if not complete and server is not None:
         await demo.empty(server)
     with steps.step("Migrating") as tell:
-        await migrate(owner, tell)
+        try:
+            await migrate(owner, tell)
+        except MigrationChanged:
+            raise SetUp(OTHER_MIGRATIONS) from None
     if complete:
         return
     if server is None:
@@ -139,13 +203,13 @@ async def _with_logins(settings: Settings, owner: str, server: Embedded | None) 
     )
 
 
-async def _trust(owner: str, issuer: str) -> frozenset[str]:
+async def _trust(owner: str, issuer: str) -> None:
     from auth.issuer import DEMO_AUDIENCE, DEMO_CLIENT
     from auth.viewer import PARTIES
     from registry.demo import trust_issuer
 
     pairs = [(kind, function) for kind, row in PARTIES.items() for function in sorted(row.functions)]
-    return await trust_issuer(owner, issuer, DEMO_AUDIENCE, DEMO_CLIENT, pairs)
+    await trust_issuer(owner, issuer, DEMO_AUDIENCE, DEMO_CLIENT, pairs)
 
 
 async def _tokens(owner: str) -> DemoTokens:
@@ -196,7 +260,7 @@ def _log_file(server: Embedded | None) -> Write | None:
     return (server.home.folder / LOG_FILE).open("ab", buffering=0).write
 
 
-def _announce(settings: Settings, server: Embedded | None, steps: Steps) -> None:
+def _announce(settings: Settings, server: Embedded | None, steps: Steps, partners: Partners) -> None:
     base = f"http://{settings.host}:{settings.port}"
     if server is not None:
         (server.home.folder / ADDRESS_FILE).write_text(f"http://127.0.0.1:{settings.port}\n", encoding="utf-8")
@@ -213,7 +277,7 @@ Spil is ready after {steps.elapsed:.1f} s.
   A first question:
   curl -s {base}/graphql -H 'content-type: application/json' \\
     -d '{{"query": "{{ contact(topic: PUPILS_TO_WORK, at: {{postcode: \\"5211\\"}}) {{ contact {{ name desk }} }} }}"}}'
-
+{partners.told()}
 Ctrl-C stops it; the data stays.
 """
     )

@@ -46,6 +46,10 @@ class Steps:
             raise
         self._close(what, f"{time.monotonic() - began:.2f} s")
 
+    def say(self, what: str) -> None:
+        """One line beside the steps: what is not done, and why."""
+        self._write(f"  {what}\n")
+
     @property
     def elapsed(self) -> float:
         """Seconds since these steps began."""

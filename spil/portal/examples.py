@@ -33,15 +33,17 @@ EXAMPLES: Final[tuple[Example, ...]] = (
     Example(
         Role.SCHOOL,
         "A school for pro or vso",
-        "Its own students and what was agreed for each, until two years after they left.",
+        "Its own students, by the names that its own system tells, and the jobcoach of whom a municipality supports:"
+        " two live sources in one question. The hub keeps neither.",
         """{
-  students(first: 3) {
+  students(first: 12, filter: {hasLeft: false}, order: {field: LEAVES_ON}) {
     totalCount
     nodes {
-      id reference destinationAim leavesOn
-      municipality { name }
-      lead { party since }
-      placements(first: 2) { nodes { kind state employer { name } } }
+      leavesOn
+      identity { givenName familyName }
+      support { jobcoach { name phone } }
+      lead { party }
+      placements(first: 1) { nodes { kind state employer { name } } }
     }
   }
 }""",
@@ -49,11 +51,15 @@ EXAMPLES: Final[tuple[Example, ...]] = (
     Example(
         Role.MUNICIPALITY,
         "A municipality",
-        "The young people whom a school involved it for, under pseudonyms of its own, and nobody else.",
+        "The young people whom a school involved it for, under pseudonyms of its own, and nobody else; its own support"
+        " live from its own system.",
         """{
   students(first: 3) {
     totalCount
-    nodes { id disclosure destinationAim school { name } lead { party } }
+    nodes {
+      id disclosure destinationAim school { name } lead { party }
+      support { jobcoach { name } werkconsulent { name } plan { from to } inPlace { kind } }
+    }
   }
 }""",
     ),
@@ -91,6 +97,7 @@ EXAMPLES: Final[tuple[Example, ...]] = (
     post { state organisation since history { state since until } }
     servicePoints { kind name contacts { topic desk verified } }
   }
+  sources(first: 10) { nodes { key protocol state lastRun { state endedAt added rejected } } }
 }""",
     ),
     Example(

@@ -18,7 +18,7 @@ from connectors.everything import PROTOCOLS, protocol
 from connectors.flow import Protocol
 from connectors.options import options_of
 from connectors.records import REASONS
-from connectors.values import eleven_test
+from connectors.values import Wrong, eleven_test, reference
 from registry.embedded_home import CHECKOUT
 from schema.errors import BadMapping
 from tests.connectors.driving import TODAY, drive, options, partner, raw, told
@@ -80,6 +80,26 @@ def test_reasons_that_are_given_are_in_the_list() -> None:
             ):
                 last = node.args[-1]
                 assert not isinstance(last, ast.Constant) or last.value in REASONS, f"{file.name}:{node.lineno}"
+
+
+@pytest.mark.parametrize(
+    "number",
+    ["LN094837", "1001", "Z-2026-00417", "ZAAK.17/b", "A", "p17", "01ARZ3NDEKTSV4RRFFQ69G5FAV",
+     "3f2b8c1e-9a4d-4b7e-8f00-deadbeefcafe", "deadbeef01"],
+)  # fmt: skip
+def test_a_number_is_a_reference(number: str) -> None:
+    assert reference(number) == number
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Kanarie", "Kanarie17", "17-Kanarie", "Jan", "J. Jansen1", "kanarie@school.example1", "Zoë1", "Jan Pen 1",
+     "2009-03-17", "17-03-2009", "17/3/2009", "0612345917", "06-12345917", "0031612345917"],
+)  # fmt: skip
+def test_a_name_is_no_reference(name: str) -> None:
+    with pytest.raises(Wrong) as caught:
+        reference(name)
+    assert caught.value.reason == "FORM"
 
 
 def test_the_eleven_test_knows_a_bsn_with_and_without_its_first_zero() -> None:

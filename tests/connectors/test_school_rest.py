@@ -93,6 +93,7 @@ def test_a_forgotten_cursor_begins_a_full_sync() -> None:
         ({"leerlingid": "A", "uitstroomprofiel": "7"}, "destination_aim", "UNKNOWN_CODE"),
         ({"leerlingid": "A", "verwachteuitschrijving": "31-07-2027"}, "leaves_on", "FORM"),
         ({"leerlingid": "111222333"}, "reference", "BSN"),
+        ({"leerlingid": "Kanarie1"}, "reference", "FORM"),
         ({"leerjaar": 3}, "reference", "MISSING"),
         ({"leerlingid": "A", "stage": [{"soortstage": "STAGE"}]}, "placements.employer_kvk", "MISSING"),
         ({"leerlingid": "A", "werkprocessen": ["Berkenboom"]}, "work_processes", "FORM"),

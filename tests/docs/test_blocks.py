@@ -15,10 +15,10 @@ import pytest
 
 from registry.embedded_home import CHECKOUT
 from spil.cli import cli
-from tests.docs.conftest import RunningDemo
 from tests.docs.expected import difference, read
 from tests.docs.fences import FOR_PEOPLE, RUN, Block, all_blocks
 from tests.setup.demos import environment
+from tests.setup.visitor import RunningDemo
 
 BLOCKS = all_blocks()
 QUESTIONS = [block for block in BLOCKS if block.language == "graphql"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,10 +37,11 @@ def _contact(name: str) -> dict[str, str]:
 
 @dataclass
 class Municipality:
-    """`cases`: what is harvested; `support`: by case number."""
+    """`cases`: what is harvested; `support`: by case number; `supported`: what there is in a new one."""
 
     cases: Changes = field(default_factory=lambda: Changes("zaken", "zaaknummer"))
     support: dict[str, dict[str, Any]] = field(default_factory=dict)
+    supported: Callable[[str], dict[str, Any]] = support_of
 
     def __post_init__(self) -> None:
         routes = [Route("/zaken", self._cases), Route("/ondersteuning", self._support, methods=["POST"])]
@@ -47,7 +49,7 @@ class Municipality:
 
     def open_case(self, number: str) -> None:
         self.cases.put({"zaaknummer": number, "status": "OPEN", "functie": "participatie", "datumStart": "2026-09-01"})
-        self.support[number] = support_of(number)
+        self.support[number] = self.supported(number)
 
     async def _cases(self, request: Request) -> Response:
         try:

@@ -5,6 +5,7 @@ Every name in it is a canary of its own: a test that finds `Kanarie` where it mu
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +19,7 @@ from tests.partners.paging import Changes, Gone
 from tests.partners.tokens import Tokens
 
 VERSION = {"API-Version": "1.0.0"}
+NAME = ("roepnaam", "voorvoegsel", "achternaam")
 
 
 def identity_of(reference: str) -> dict[str, str | None]:
@@ -41,11 +43,12 @@ def problem(status: int, title: str) -> Response:
 
 @dataclass
 class School:
-    """`profiles`: what is harvested. `tokens` None: whoever asks is let in."""
+    """`profiles`: what is harvested. `tokens` None: whoever asks is let in. `named`: who a number is."""
 
     tokens: Tokens | None = None
     profiles: Changes = field(default_factory=lambda: Changes("leerlingen", "leerlingid"))
     identities: dict[str, dict[str, Any]] = field(default_factory=dict)
+    named: Callable[[str], dict[str, Any]] = identity_of
 
     def __post_init__(self) -> None:
         routes = [
@@ -64,7 +67,7 @@ class School:
 
     def know(self, reference: str) -> None:
         """A student with a name alone."""
-        self.identities[reference] = identity_of(reference)
+        self.identities[reference] = self.named(reference)
 
     async def _students(self, request: Request) -> Response:
         if not self._allows(request):
@@ -93,7 +96,7 @@ class School:
         found = [
             reference
             for reference, row in sorted(self.identities.items())
-            if name in f"{row['roepnaam']} {row['voorvoegsel']} {row['achternaam']}".casefold()
+            if name in " ".join(row[part] for part in NAME if row[part]).casefold()
         ]
         return JSONResponse({"leerlingen": found[:100]}, headers=VERSION)
 

@@ -4,6 +4,7 @@ It joins two types of Spil: the municipality by its code, and the student by the
 Not `from __future__ import annotations`: Strawberry reads the types.
 """
 
+from collections.abc import Callable
 from datetime import date
 from typing import Any, NewType, Optional
 
@@ -131,9 +132,10 @@ class Query:
 
 
 class Subgraph:
-    """`open_case` makes one; what stands in KNOWN is the process's."""
+    """`open_case` makes one, with what `supported` says; what stands in KNOWN is the process's."""
 
-    def __init__(self) -> None:
+    def __init__(self, supported: Callable[[str], dict[str, Any]] = support_of) -> None:
+        self.supported = supported
         # Spil has a scalar Date too: a description of it that differs from Spil's is a hint of the composer.
         day = strawberry.scalar(name="Date", serialize=date.isoformat, parse_value=date.fromisoformat)
         scalars: dict[Any, Any] = {MunicipalityCode: strawberry.scalar(name="MunicipalityCode"), date: day}
@@ -147,4 +149,4 @@ class Subgraph:
 
     def open_case(self, number: str, student: str | None = None) -> None:
         """A case; with `student`, the id that Spil gave this municipality, it joins."""
-        KNOWN[number] = support_of(number) | {"student": student}
+        KNOWN[number] = self.supported(number) | {"student": student}

@@ -21,6 +21,8 @@ PATIENCE = 170.0  # the first start may take 180 s
 class Clone:
     """A copy of the checkout that shares its .venv; `home` is where its Postgres lives."""
 
+    made_of = CHECKOUT
+
     def __init__(self, path: Path) -> None:
         self.path = path
         shutil.copytree(CHECKOUT, path, ignore=LEFT_OUT, symlinks=True)
@@ -50,9 +52,9 @@ class Clone:
 
 
 class Demo:
-    """`scripts/demo` of a clone, in a process group of its own as a terminal gives it."""
+    """`scripts/demo` of a clone, in a process group of its own as a terminal gives it. `environ`: variables beside."""
 
-    def __init__(self, clone: Clone, port: int, *more: str, scale: str = "0.01") -> None:
+    def __init__(self, clone: Clone, port: int, *more: str, scale: str = "0.01", **environ: str) -> None:
         self.port = port
         self.lines: list[str] = []
         self.process = subprocess.Popen(
@@ -60,7 +62,7 @@ class Demo:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env=environment(port),
+            env=environment(port) | environ,
             cwd="/",
             start_new_session=True,
         )

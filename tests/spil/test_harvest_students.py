@@ -123,6 +123,19 @@ async def test_a_day_of_leaving_that_lies_ahead_is_one_that_is_expected(world: W
     assert tuple(await world.db.fetchrow("SELECT leaves_on, left_on FROM student_profile")) == (ahead, None)
 
 
+@pytest.mark.parametrize("column", ["verwachteuitschrijving", "datumuitschrijving"])
+async def test_a_birth_date_in_a_column_of_leaving_is_refused_of_who_is_known_too(world: World, column: str) -> None:
+    school = school_of(1)
+    async with joined(world, school):
+        await sync(world.worker, school.key)
+        before = await stamps(world)
+        school.put("1000", **{column: "2009-03-17"})
+        report = await sync(world.worker, school.key)
+    assert report.counts.rejected == 1
+    assert report.notes == [("1000", {"v": "leaves_on", "d": "left_on"}[column[0]], "RANGE")]
+    assert await stamps(world) == before
+
+
 async def test_a_stranger_who_left_years_ago_is_not_taken(world: World) -> None:
     school = SchoolSystem({"1001": student(datumuitschrijving="2020-07-01"), "1002": student()})
     async with joined(world, school):
