@@ -96,17 +96,24 @@ async def who_sees_most(url: str, kinds: Iterable[tuple[str, str]], together_wit
 
 
 async def trust_issuer(
-    url: str, issuer: str, audience: str, client: str, functions: Iterable[tuple[str, str]]
+    url: str,
+    issuer: str,
+    audience: str,
+    client: str,
+    functions: Iterable[tuple[str, str]],
+    *,
+    others_end: bool = True,
 ) -> frozenset[str]:
     """Lets `issuer` speak for every party, through `client`; `functions` are (kind of party, function) pairs.
 
-    Gives the keys of all parties. An earlier address of the demo's issuer is trusted no more.
+    Gives the keys of all parties. With `others_end` an earlier address of the demo's issuer is trusted no more.
     """
     pairs = list(functions)
     connection = await asyncpg.connect(url)
     try:
         async with connection.transaction():
-            await connection.execute(_OTHERS_END, audience, issuer)
+            if others_end:
+                await connection.execute(_OTHERS_END, audience, issuer)
             await connection.execute(_ISSUER, issuer, audience)
             await connection.execute(_SPEAKS_FOR_ALL, issuer)
             await connection.execute(_CLIENT_FOR_ALL, client, [one for one, _ in pairs], [one for _, one in pairs])

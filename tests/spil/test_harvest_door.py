@@ -87,7 +87,10 @@ async def until(country: Country, question: str) -> None:
 
 
 def server_log() -> str:
-    return home_folder(f"test-{os.getpid()}").joinpath("postgres.log").read_text(errors="replace")
+    log = home_folder(f"test-{os.getpid()}") / "postgres.log"
+    if not log.exists():
+        pytest.skip("wants the embedded server of the tests")
+    return log.read_text(errors="replace")
 
 
 async def test_a_school_brings_its_export_and_reads_in_the_graph_how_that_went(hub: Hub, country: Country) -> None:
