@@ -22,13 +22,12 @@ from typing import Any, ClassVar, Final
 from starlette.types import Message, Receive, Scope, Send
 
 from auth.viewer import Role, Viewer
-from registry.session import session
-from registry.sources import Source, find_source
+from registry.sources import Source
 from schema.errors import Forbidden, Internal, NotFound, SourceMalformed, SpilError, Unauthenticated, Unavailable
 from spil.agent_readings import Readings
 from spil.agents import Line
 from spil.edge import answer_error
-from spil.incoming import Callers
+from spil.incoming import Callers, source_of
 from spil.log import Sink
 from spil.partners import AGENT
 from wire import frames
@@ -74,14 +73,11 @@ class AgentDoor:
     async def _let_in(self, scope: Scope, said: dict[str, Any]) -> tuple[Source, Viewer]:
         if any(name == b"origin" for name, _ in scope["headers"]):
             raise Forbidden("No browser connects here.")
-        viewer = await self._callers.viewer(scope, said)
-        if not viewer.client:
-            raise Unauthenticated("Bring a bearer token with scope harvest.")
+        viewer = await self._callers.bringer(scope, said, "harvest")
         if not _may(viewer):
             raise Forbidden("A school's own agent connects here, with scope harvest.")
-        async with session(self._url) as connection:
-            source = await find_source(connection, str(scope["path"]).removeprefix(PATH))
-        if source.party != viewer.party or source.state == "ENDED" or source.base_url != AGENT:
+        source = await source_of(self._url, viewer, str(scope["path"]).removeprefix(PATH))
+        if source.base_url != AGENT:
             raise NotFound
         return source, viewer
 
