@@ -18,6 +18,7 @@ from schema.errors import Broken, SourceMalformed
 GIVEN_NAME = "GIVEN_NAME"
 IDENTITY_FIELDS = ("givenName", "familyName", "birthDate", "mail", "phone", "legalRepresentative")
 SUPPORT_FIELDS = ("jobcoach", "werkconsulent", "plan", "inPlace")
+CONTACT = {"name": "naam", "phone": "telefoonnummer", "mail": "emailadres"}
 LONGEST = 320
 REPLACED = "\ufffd"
 UNFIT = re.compile("[\x00-\x08\x0b-\x1f\x7f\ufffd\ud800-\udfff]")
@@ -33,7 +34,7 @@ class Answered(dict[str, Live]):
 
 def identity(row: Mapping[str, Any], read: Mapping[str, str]) -> Live:
     """`StudentIdentity` as far as `read` (field -> name at the source) goes. Dates are ISO 8601."""
-    found: Live = {ours: text_of(row, theirs) for ours, theirs in read.items()}
+    found = texts_of(row, read)
     if "familyName" in found and found["familyName"] and (prefix := text_of(row, "voorvoegsel")):
         found["familyName"] = f"{prefix} {found['familyName']}"
     if found.get("birthDate") is not None:
@@ -60,9 +61,7 @@ def support(row: Mapping[str, Any], tier: str) -> Live:
 
 def _contact(row: Mapping[str, Any], name: str) -> Live | None:
     told = within(row, name)
-    return told and {
-        "name": text_of(told, "naam"), "phone": text_of(told, "telefoonnummer"), "mail": text_of(told, "emailadres")
-    }  # fmt: skip
+    return told and texts_of(told, CONTACT)
 
 
 def within(row: Mapping[str, Any], name: str) -> dict[str, Any] | None:
@@ -95,8 +94,9 @@ def rows_of(told: Any, name: str, optional: bool = False) -> list[dict[str, Any]
         return []
     if not isinstance(rows, list) or len(rows) > 10_000:
         raise SourceMalformed
-    if not all(isinstance(row, dict) for row in rows):
-        raise SourceMalformed
+    for row in rows:
+        if not isinstance(row, dict):
+            raise SourceMalformed
     return rows
 
 
@@ -121,6 +121,16 @@ def text_of(row: Mapping[str, Any], name: str, longest: int = LONGEST) -> str | 
     return value
 
 
+def texts_of(row: Mapping[str, Any], read: Mapping[str, str]) -> Live:
+    """Several texts of one row, field -> name at the source: most of what an answer has, so it is quick."""
+    found: Live = {}
+    for ours, theirs in read.items():
+        value = row.get(theirs)
+        fit = type(value) is str and 0 < len(value) <= LONGEST and value.isprintable() and REPLACED not in value
+        found[ours] = value if fit else text_of(row, theirs)
+    return found
+
+
 def number_of(row: Mapping[str, Any], name: str) -> int | None:
     """A whole number in an answer. Raises SourceMalformed when it is something else."""
     value = row.get(name)
@@ -131,11 +141,11 @@ def number_of(row: Mapping[str, Any], name: str) -> int | None:
 
 def day_of(row: Mapping[str, Any], name: str) -> str | None:
     """A day in an answer, YYYY-MM-DD."""
-    value = text_of(row, name)
-    if value is None:
+    value = row.get(name)
+    if value is None or value == "":
         return None
     try:
         return date.fromisoformat(value).isoformat()
-    except ValueError:
+    except (ValueError, TypeError):
         problem = SourceMalformed()
     raise problem  # out here: the error above holds the value
