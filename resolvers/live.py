@@ -109,9 +109,17 @@ class LiveLayers:
                 raise SourceDown(NOT_CONNECTED)
             if not 0 < len(name.strip()) <= LONGEST_NAME:
                 raise BadInput
-            found: list[str] = await run(partner.protocol.find(name, partner.options), partner.client, self._deadline)
+            return await self._named(viewer, partner, partner.protocol.find, name)
         except SpilError as error:
             return NotTold(error, partner.key if partner else viewer.party or "", self._clock())
+
+    async def _named(self, viewer: Viewer, partner: Partner, find: Any, name: str) -> Sequence[str]:
+        async def question() -> Mapping[str, Any]:
+            return {"found": await run(find(name, partner.options), partner.client, self._deadline)}
+
+        who = (viewer.party, viewer.function, viewer.purpose)
+        told = await self._flights.share((partner.key, "find", name, *who), question)
+        found: Sequence[str] = told["found"]
         return found
 
     async def _search(self, viewer: Viewer, keys: Sequence[str]) -> Mapping[str, Any]:

@@ -95,7 +95,7 @@ async def test_a_source_that_fails_gives_null_and_one_error_and_leaves_the_rest(
     finally:
         source.fails = False
     assert [(e["extensions"]["code"], e["path"]) for e in body["errors"]] == [
-        ("SOURCE_TIMEOUT", ["students", "nodes", "echo"])
+        ("SOURCE_TIMEOUT", ["students", "nodes", 0, "echo"])
     ]
     assert len(body["data"]["regions"]) == 35
     assert all(one["echo"] is None and one["id"] for one in body["data"]["students"]["nodes"])

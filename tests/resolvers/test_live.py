@@ -192,7 +192,7 @@ async def test_a_failing_source_takes_its_own_fields_with_it_and_says_so_once(
     assert error["extensions"]["code"] == code
     assert error["extensions"]["source"] == "school-1"
     assert error["extensions"]["at"].endswith("Z")
-    assert error["path"] == ["students", "nodes", "identity"]
+    assert error["path"] == ["students", "nodes", names(body).index(None), "identity"]
     assert sum(one is None for one in names(body)) == len(people.schools[party])
     assert all(one["support"] for one in body["data"]["students"]["nodes"])
     assert "Kanarie must not" not in str(body)
@@ -322,6 +322,33 @@ async def test_a_school_finds_its_students_by_name(hub: Hub, partners: Partners,
     body = await hub.ask(f"{party}#guidance", FIND, {"name": "nobody of that name"})
     assert body["data"]["findStudents"] == {"totalCount": 0, "nodes": []}
     assert all(asked.app.asked("/identities/search") == [] for one, asked in partners.schools.items() if one != party)
+
+
+async def test_a_search_is_asked_once_however_often_it_is_written(hub: Hub, partners: Partners) -> None:
+    party, school = list(partners.schools.items())[1]
+    seer = f"{party}#guidance"
+    written = " ".join(f"a{n}: findStudents(name: $a) {{ totalCount }}" for n in range(9))
+    body = await hub.ask(seer, f"query($a: Text!) {{ {written} }}", {"a": "zangvogel"})
+    assert "errors" not in body
+    assert len({one["totalCount"] for one in body["data"].values()}) == 1
+    assert len(school.app.asked("/identities/search")) == 1
+    school.app.told(slow=0.3)
+    many = await asyncio.gather(*(hub.ask(seer, FIND, {"name": "zangvogel"}) for _ in range(20)))
+    assert all("errors" not in one for one in many)
+    assert len(school.app.asked("/identities/search")) == 2
+
+
+async def test_two_searches_in_one_operation_are_refused_before_anybody_is_asked(hub: Hub, partners: Partners) -> None:
+    party, school = list(partners.schools.items())[1]
+    text = """query($a: Text!, $b: Text!) { a: findStudents(name: $a) { totalCount }
+      b: findStudents(name: $b) { totalCount } regions { code } }"""
+    body = await hub.ask(f"{party}#guidance", text, {"a": "zangvogel", "b": "kanarie"})
+    assert [(e["path"], e["extensions"]["code"]) for e in body["errors"]] == [
+        (["a"], "TOO_COSTLY"),
+        (["b"], "TOO_COSTLY"),
+    ]
+    assert (body["data"]["a"], body["data"]["b"], len(body["data"]["regions"])) == (None, None, 35)
+    assert school.app.asked("/identities/search") == []
 
 
 async def test_a_search_that_could_not_be_made_is_no_empty_list(hub: Hub, partners: Partners) -> None:
