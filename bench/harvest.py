@@ -34,6 +34,7 @@ from registry.migrate import LOGINS, make_logins, migrate
 from registry.sources import Source, add_source
 from schema.errors import SetUp
 from spil.harvest import sync
+from spil.memory import collect_rarely
 
 POINT = "servicepoint:AM27-WERKCENTRUM"
 EMPLOYERS, TOWNS = 500, ("5211", "1011", "3011", "8011", "9711")
@@ -153,7 +154,8 @@ class Times:
 
 
 async def measure(server: Embedded, many: int, rounds: int) -> Times:
-    """Both, in a database of their own. Raises SetUp when they leave different rows."""
+    """Both, in a database of their own and as `spil sources sync` runs. Raises SetUp when they leave different rows."""
+    collect_rarely()
     url = server.url_of(DATABASE)
     await empty(server, DATABASE)
     await migrate(url)

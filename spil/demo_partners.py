@@ -154,7 +154,7 @@ class Beginning:
         if not ports:
             steps.say(f"Without partners: they did not start. {_last_line(self.folder / LOG_FILE)}")
         elif "vum" not in ports:
-            why = "its packages come with `scripts/venv test`" if self.standard else "SPIL_SHARED has no standard"
+            why = "its packages are not installed" if self.standard else "SPIL_SHARED has no standard"
             steps.say(f"Without a party of the VUM exchange: {why}.")
         return Partners(ports, cast, self.folder)
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import gc
 import signal
 import socket
 from collections.abc import Callable, Coroutine, Iterable, Iterator
@@ -21,6 +20,7 @@ import uvicorn
 import uvloop
 
 from schema.errors import SetUp
+from spil.memory import collect_rarely
 from spil.receiving import Receiving
 from spil.sockets import Sockets
 
@@ -73,8 +73,7 @@ async def serve(app: Any, listener: socket.socket, on_ready: Callable[[], None] 
     running = asyncio.ensure_future(server.serve(sockets=[listener]))
     if on_ready is not None:
         on_ready()
-    gc.freeze()  # contracts and plans live as long as the process: no full collection has to walk them
-    gc.set_threshold(10_000, 20, 20)  # a request makes some hundred objects and no cycles: 700 would collect at each
+    collect_rarely()  # contracts and plans live as long as the process
     try:
         await asyncio.shield(running)
     except asyncio.CancelledError:

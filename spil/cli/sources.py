@@ -204,9 +204,11 @@ def sync(key: str, confirm_shrink: bool) -> None:
     from spil import agent_readings, harvest
     from spil.cli import finish
     from spil.cli.administration import database
+    from spil.memory import collect_rarely
     from spil.partners import AGENT
     from spil.progress import Steps
 
+    collect_rarely()
     url = database()
     source, _ = finish(read_source(url, key))
     read = agent_readings.sync if source.base_url == AGENT else harvest.sync

@@ -34,7 +34,7 @@ EXAMPLES: Final[tuple[Example, ...]] = (
         Role.SCHOOL,
         "A school for pro or vso",
         "Its own students, by the names that its own system tells, and the jobcoach of whom a municipality supports:"
-        " two live sources in one question. The hub keeps neither.",
+        " two live sources in one question. The hub keeps neither. Without support: no municipality is involved.",
         """{
   students(first: 12, filter: {hasLeft: false}, order: {field: LEAVES_ON}) {
     totalCount
