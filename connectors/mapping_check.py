@@ -60,8 +60,8 @@ def _head(told: dict[str, Any]) -> Iterator[Problem]:
             yield (name,), f"{name} is a text"
     if kind == "xml" and not told.get("rows"):
         yield ("rows",), "rows names the element of a row"
-    if "delimiter" in told and len(str(told["delimiter"])) != 1:
-        yield ("delimiter",), "delimiter is one character"
+    if "delimiter" in told and not re.fullmatch(r'[^"\r\n]', str(told["delimiter"])):
+        yield ("delimiter",), "delimiter is one character, and no quote or line end"
     if told.get("encoding", "utf-8") not in ENCODINGS:
         yield ("encoding",), "encoding is one of " + ", ".join(ENCODINGS)
     yield from _lists(told)
