@@ -270,3 +270,5 @@ CASE = {
 FIELDS = {
     "student": STUDENT, "opportunity": OPPORTUNITY, "case": CASE, "placements": PLACEMENT, "credentials": CREDENTIAL
 }  # fmt: skip
+# Of these fields a record has one at least.
+EITHER = {"opportunity": ("municipality", "postcode")}
