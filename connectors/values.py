@@ -24,10 +24,14 @@ UNFIT = re.compile("[\x00\ufffd\ud800-\udfff]")
 # What a number of a person or case looks like, and a name does not: one letter, or a digit and no word (five letters in
 # a row, unless all are hexadecimal), or a ULID.
 NUMBER = re.compile(r"[A-Za-z]|(?=.*[0-9])(?:(?!.*(?![A-Fa-f]{5})[A-Za-z]{5})[A-Za-z0-9._/:-]+|[0-9A-HJKMNP-TV-Z]{26})")
-# Digits that say more of somebody than a number does: a day, or a telephone.
+# Digits that say more of somebody than a number does: a day, or a telephone. Without anything between its parts a day
+# is one on which a pupil or a parent can be born: eight digits with a later year are a year and a number.
 TELLING = re.compile(
     r"(?:19|20)[0-9]{2}[-./][0-9]{1,2}[-./][0-9]{1,2}|[0-9]{1,2}[-./][0-9]{1,2}[-./](?:19|20)[0-9]{2}"
-    r"|(?:0|0031)[-.]?[1-9](?:[-.]?[0-9]){8}"
+    r"|(?:19[2-9]|20[01])[0-9](?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])"
+    r"|(?:0[1-9]|[12][0-9]|3[01])(?:0[1-9]|1[0-2])(?:19[2-9]|20[01])[0-9]"
+    r"|0[-.]?[1-9](?:[-.]?[0-9]){8}"
+    r"|(?:00)?31[-.]?(?:[1-9](?:[-.]?[0-9]){8}|0[-.]?[1-9](?:[-.]?[0-9]){7,8})"
 )
 DIGITS = re.compile(r"\s*[0-9]{1,9}\s*")
 FLAGS = {"true": True, "ja": True, "j": True, "1": True, "false": False, "nee": False, "n": False, "0": False}
