@@ -77,6 +77,8 @@ def protocols(as_json: bool) -> None:
 def add(**told: Any) -> None:
     """Add the source KEY. Its mapping is checked whole, and its hosts are fixed, before anything is asked.
 
+    How a mapping is written, and which fields there are: docs/mappings.md.
+
     \b
       spil sources add 18br00 --party school:18BR00 --protocol school-rest \\
           --url https://school.example/spil/v1 --credentials file:/etc/spil/18br00.json
