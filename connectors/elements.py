@@ -59,7 +59,7 @@ class Elements:
     def _parse(self, piece: bytes, last: bool) -> None:
         try:
             self._parser.Parse(piece, last)
-        except expat.ExpatError:
+        except (expat.ExpatError, LookupError, ValueError):  # the latter two: an encoding that nobody knows
             problem = SourceMalformed("A source gave a document that is not well-formed XML.")
         else:
             return

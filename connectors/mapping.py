@@ -36,7 +36,7 @@ from typing import Any, cast
 from connectors.mapping_check import checked
 from connectors.mapping_lines import lines_of, of_syntax
 from connectors.records import PARTS, RECORDS
-from connectors.values import FIELDS, Field, Reader, Wrong, WrongPart, day
+from connectors.values import EITHER, FIELDS, Field, Reader, Wrong, WrongPart, day
 from schema.errors import BadMapping
 
 Get = Callable[[Any], Any]
@@ -215,8 +215,8 @@ def _ordered(begin: str, end: str) -> Callable[[Any], Any]:
 
 
 def _offered(record: Any) -> Any:
-    if record.municipality is None and record.postcode is None:
-        raise WrongPart("municipality", "MISSING")
+    if all(getattr(record, name) is None for name in EITHER["opportunity"]):
+        raise WrongPart(EITHER["opportunity"][0], "MISSING")
     return _ordered("hours_min", "hours_max")(record)
 
 

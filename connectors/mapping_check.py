@@ -11,7 +11,7 @@ from datetime import date, datetime
 from typing import Any
 
 from connectors.records import PARTS, RECORDS
-from connectors.values import FIELDS, Field, Wrong, day
+from connectors.values import EITHER, FIELDS, Field, Wrong, day
 
 Problem = tuple[tuple[str, ...], str]
 TOP = {"record", "format", "rows", "dates", "encoding", "delimiter", "fields", "codes"}
@@ -60,8 +60,8 @@ def _head(told: dict[str, Any]) -> Iterator[Problem]:
             yield (name,), f"{name} is a text"
     if kind == "xml" and not told.get("rows"):
         yield ("rows",), "rows names the element of a row"
-    if "delimiter" in told and len(str(told["delimiter"])) != 1:
-        yield ("delimiter",), "delimiter is one character"
+    if "delimiter" in told and not re.fullmatch(r'[^"\r\n]', str(told["delimiter"])):
+        yield ("delimiter",), "delimiter is one character, and no quote or line end"
     if told.get("encoding", "utf-8") not in ENCODINGS:
         yield ("encoding",), "encoding is one of " + ", ".join(ENCODINGS)
     yield from _lists(told)
@@ -96,12 +96,16 @@ def _fields(record: str, above: tuple[str, ...], part: dict[str, Any], told: dic
     for name in fields:
         if fields[name].needed and name not in part["fields"]:
             yield (*above, "fields"), f"{name} must be mapped"
+    if record in EITHER and not part["fields"].keys() & set(EITHER[record]):
+        yield (*above, "fields"), " or ".join(EITHER[record]) + " must be mapped"
     for name, entry in part["fields"].items():
         place = (*above, "fields", name)
         if name not in fields:
             yield place, f"{record} has no field {name}" + (", or it is a part" if name in PARTS else "")
         else:
             shaped = entry if isinstance(entry, dict) else {"path": entry}
+            if name == "reference" and shaped.keys() & {"constant", "default"}:
+                yield place, "reference: each row has one of its own"
             yield from ((place, f"{name}: {what}") for what in _entry(record, fields[name], shaped, told))
 
 

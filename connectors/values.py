@@ -3,6 +3,7 @@
 Laws
 1. What cannot be read raises Wrong with a reason out of records.REASONS; the value stays behind.
 2. A person's reference that passes the eleven-test is refused: it may be a BSN. So is one that may be a name.
+3. The first sentence of a reader's docstring says what it takes: docs/mappings.md prints it.
 """
 
 from __future__ import annotations
@@ -24,10 +25,14 @@ UNFIT = re.compile("[\x00\ufffd\ud800-\udfff]")
 # What a number of a person or case looks like, and a name does not: one letter, or a digit and no word (five letters in
 # a row, unless all are hexadecimal), or a ULID.
 NUMBER = re.compile(r"[A-Za-z]|(?=.*[0-9])(?:(?!.*(?![A-Fa-f]{5})[A-Za-z]{5})[A-Za-z0-9._/:-]+|[0-9A-HJKMNP-TV-Z]{26})")
-# Digits that say more of somebody than a number does: a day, or a telephone.
+# Digits that say more of somebody than a number does: a day, or a telephone. Without anything between its parts a day
+# is one on which a pupil or a parent can be born: eight digits with a later year are a year and a number.
 TELLING = re.compile(
     r"(?:19|20)[0-9]{2}[-./][0-9]{1,2}[-./][0-9]{1,2}|[0-9]{1,2}[-./][0-9]{1,2}[-./](?:19|20)[0-9]{2}"
-    r"|(?:0|0031)[-.]?[1-9](?:[-.]?[0-9]){8}"
+    r"|(?:19[2-9]|20[01])[0-9](?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])"
+    r"|(?:0[1-9]|[12][0-9]|3[01])(?:0[1-9]|1[0-2])(?:19[2-9]|20[01])[0-9]"
+    r"|0[-.]?[1-9](?:[-.]?[0-9]){8}"
+    r"|(?:00)?31[-.]?(?:[1-9](?:[-.]?[0-9]){8}|0[-.]?[1-9](?:[-.]?[0-9]){7,8})"
 )
 DIGITS = re.compile(r"\s*[0-9]{1,9}\s*")
 FLAGS = {"true": True, "ja": True, "j": True, "1": True, "false": False, "nee": False, "n": False, "0": False}
@@ -85,6 +90,7 @@ def text(limit: int) -> Read:
             raise Wrong("CHARACTERS")
         return raw.strip()
 
+    read.__doc__ = f"a text of at most {limit} characters"
     return read
 
 
@@ -99,6 +105,7 @@ def form(pattern: str) -> Read:
             raise Wrong("FORM")
         return raw
 
+    read.__doc__ = f"a code of the form `{pattern}`"
     return read
 
 
@@ -117,7 +124,7 @@ def is_number(told: str) -> bool:
 
 
 def reference(raw: Any) -> str:
-    """A person's or case's number at its source. Raises Wrong at what may be a BSN, however written, or a name."""
+    """A number at the source, of at most 64 characters, that is no BSN, name, day or telephone. Raises Wrong else."""
     read = str(text(64)(raw))
     if not read:
         raise Wrong("MISSING")
@@ -140,6 +147,7 @@ def number(low: int, high: int) -> Read:
             raise Wrong("RANGE")
         return raw
 
+    read.__doc__ = f"a whole number from {low} to {high}"
     return read
 
 
@@ -158,7 +166,7 @@ def _day(raw: str, written: str) -> date | None:
 
 
 def day(raw: Any, written: str = "") -> date:
-    """A day between 1900 and 2199, in ISO 8601 or as `written` says (strptime)."""
+    """A day from 1900 to 2199, in ISO 8601 or as `dates` says. That is `written`, in the letters of strptime."""
     found = _day(raw, written) if type(raw) is str and len(raw) <= 40 else None
     if found is None:
         raise Wrong("FORM")
@@ -168,7 +176,7 @@ def day(raw: Any, written: str = "") -> date:
 
 
 def flag(raw: Any) -> bool:
-    """True or false: JSON's, or ja/nee, true/false, 1/0."""
+    """True or false, in JSON or as ja/nee, j/n, true/false, 1/0."""
     found = raw if type(raw) is bool else FLAGS.get(str(raw).strip().lower())
     if found is None:
         raise Wrong("FORM")
@@ -176,7 +184,7 @@ def flag(raw: Any) -> bool:
 
 
 def postcode(raw: Any) -> str:
-    """The four digits of a Dutch postcode."""
+    """A Dutch postcode, of which the four digits are kept."""
     found = re.match(r"\s*([1-9][0-9]{3})\s*([A-Za-z]{2})?\s*$", raw) if type(raw) is str else None
     if found is None:
         raise Wrong("FORM")
@@ -270,3 +278,5 @@ CASE = {
 FIELDS = {
     "student": STUDENT, "opportunity": OPPORTUNITY, "case": CASE, "placements": PLACEMENT, "credentials": CREDENTIAL
 }  # fmt: skip
+# Of these fields a record has one at least.
+EITHER = {"opportunity": ("municipality", "postcode")}

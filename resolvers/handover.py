@@ -39,6 +39,9 @@ CHECKS = ALPHABET + "*~$=U"
 READ_AS = str.maketrans("OIL", "011", "- ")
 LENGTH, TRIES = 10, 5
 CASE_NUMBER = re.compile(r"[A-Za-z0-9][A-Za-z0-9./_-]{0,39}")
+NO_CASE_NUMBER = (
+    "A case number is digits, . / _ - and at most four letters in a row, together at most 40; no day and no telephone."
+)
 LAYER = "handover_code"
 
 HANDOVER = Rows(
@@ -111,7 +114,7 @@ def passes_eleven(digits: str) -> bool:
 def check_case_number(text: str) -> str:
     """Raises CaseNumberRefused for what may hold a BSN, with or without separators."""
     if not CASE_NUMBER.fullmatch(text) or not is_number(text):
-        raise BadInput("A case number is digits, . / _ - and at most four letters in a row, together at most 40.")
+        raise BadInput(NO_CASE_NUMBER)
     if any(passes_eleven(run) for run in (*re.findall("[0-9]+", text), re.sub("[^0-9]", "", text))):
         raise CaseNumberRefused
     return text

@@ -146,7 +146,7 @@ class TooManyTries(Refused):
 
 class CaseNumberRefused(Refused):
     code = "CASE_NUMBER_REFUSED"
-    sentence = "This number could be a BSN. Give the number of the case, or put letters before it."
+    sentence = "A BSN may stand in this number, and letters before it do not hide one. Give the case another number."
 
 
 class LiveInSubscription(Refused):

@@ -23,11 +23,13 @@ from graphql import GraphQLEnumType, GraphQLInterfaceType, GraphQLNamedType, Gra
 from auth.contracts import EXCEPT, cut
 from auth.purposes import PURPOSES
 from auth.viewer import PARTIES, Role
+from connectors.values import FIELDS
 from registry.embedded_home import CHECKOUT
 from schema import errors
 from schema.errors import SpilError
 from schema.full import build_schema
 from schema.print import graphql_core
+from spil import mapping_rows
 from spil.settings import markdown_table
 
 ROLES = tuple(Role)
@@ -131,6 +133,23 @@ def purposes() -> str:
     return table(heads, rows)
 
 
+def mapping_fields() -> str:
+    """What a mapping may fill, per record."""
+    return "\n\n".join(
+        f"### {record}\n\n{table(mapping_rows.FIELD_HEADS, list(mapping_rows.field_rows(record)))}" for record in FIELDS
+    )
+
+
+def school_columns() -> str:
+    """The columns of a school's CSV."""
+    return table(mapping_rows.COLUMN_HEADS, list(mapping_rows.column_rows()))
+
+
+def reasons() -> str:
+    """Why a row is refused."""
+    return table(mapping_rows.REASON_HEADS, mapping_rows.reason_rows())
+
+
 def commands() -> str:
     """The help of every command, as a terminal of 100 columns shows it."""
     from spil.cli import cli
@@ -171,6 +190,9 @@ PARTS: tuple[Part, ...] = (
     Part("parties", "docs/roles.md", parties, ROLES_BEGIN),
     Part("roles", "docs/roles.md", roles, ROLES_BEGIN),
     Part("purposes", "docs/privacy.md", purposes, "# Privacy\n"),
+    Part("refusals", "docs/mappings.md", reasons, "# Mappings\n"),
+    Part("mapping fields", "docs/mappings.md", mapping_fields, "# Mappings\n"),
+    Part("school columns", "docs/mappings.md", school_columns, "# Mappings\n"),
     Part("commands", "docs/cli.md", commands, "# The command line\n"),
 )
 

@@ -50,8 +50,13 @@ def today() -> date:
     return datetime.now(ZoneInfo("Europe/Amsterdam")).date()
 
 
-def options_for(source: Source, municipalities: Mapping[str, str] = NOTHING, day: date | None = None) -> Options:
-    """The row's options and mapping, checked. Raises BadMapping."""
+def options_for(
+    source: Source,
+    municipalities: Mapping[str, str] = NOTHING,
+    day: date | None = None,
+    mapping_name: str = "",
+) -> Options:
+    """The row's options and mapping, checked. `mapping_name`: the file it came from. Raises BadMapping."""
     told: dict[str, Any] = dict(source.options)
     if source.kind == "school" and isinstance(told.get("settings", {}), Mapping):
         told["settings"] = {"school": source.party.partition(":")[2], **told.get("settings", {})}
@@ -60,7 +65,7 @@ def options_for(source: Source, municipalities: Mapping[str, str] = NOTHING, day
         told,
         today=day or today(),
         mapping=source.mapping,
-        name=f"{source.key}.toml",
+        name=mapping_name or f"mapping of {source.key}",
         municipalities=municipalities,
     )
 

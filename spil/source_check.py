@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Container, Iterable, Mapping
+from collections import Counter
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -12,7 +13,7 @@ from typing import Any, Final
 from connectors.flow import Flow, Options, Page, Protocol
 from registry.agents import NO_AGENT
 from registry.sources import Source
-from schema.errors import SourceDown, SpilError
+from schema.errors import SourceDown, SourceMalformed, SpilError
 from spil.partners import AGENT, client_of, options_for, protocol_of
 from wire.careful import Client
 from wire.messages import Answer
@@ -79,11 +80,19 @@ def _by_agent(source: Source, agents: Container[str]) -> str:
 async def _meet(protocol: Protocol, options: Options, client: Client, seen: Seen) -> str:
     if protocol.pull is not None:
         await _drive(protocol.pull(None, options), client, seen)
+        if seen.refusals and not seen.records and not seen.gone:
+            raise SourceMalformed(_all_refused(seen.refusals))
         return f"{seen.records} records in its first page, {len(seen.refusals or [])} refused"
     if protocol.ask is not None:
         await _drive(protocol.ask([NOBODY], "GIVEN_NAME", options), client, seen)
         return "it answers live"
     return "nothing is asked of it"
+
+
+def _all_refused(refusals: Sequence[tuple[str, str, str]]) -> str:
+    """What a mapping that does not fit its source looks like: a count, and the reason that was given most."""
+    [((name, reason), times)] = Counter((name, reason) for _, name, reason in refusals).most_common(1)
+    return f"every record of its first page was refused, {times} of {len(refusals)} as {name or 'the row'}: {reason}"
 
 
 async def _drive(flow: Flow[Any], client: Client, seen: Seen) -> None:

@@ -36,7 +36,7 @@ PATHS: Final = (
 
 def of_table(body: bytes, mapping: SourceMapping, columns: Mapping[str, str]) -> Iterator[tuple[str, Identity]]:
     """Number and identity per row; `columns` says under which name a word stands, where that is not its own."""
-    there = columns_of(body[:PIECE].decode(mapping.encoding, "replace").partition("\n")[0], mapping.delimiter)
+    there = columns_of(body[:PIECE].decode(mapping.encoding, "replace"), mapping.delimiter)
     wanted = {word: column for word in WORDS if (column := columns.get(word, word)) in there}
     table = Table([*dict.fromkeys((*mapping.paths, *wanted.values()))], mapping.encoding, mapping.delimiter)
     for row in _rows(table, body):

@@ -30,13 +30,17 @@ EVERY: Final = 2.0  # seconds between two looks at the folder
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """What is read, and as what. `school`: BRIN and location; dossiers of another are refused."""
+    """What is read, and as what. `school`: BRIN and location; dossiers of another are refused.
+
+    `mapping` is the text of the file `mapping_name`.
+    """
 
     folder: Path
     school: str
     sidecar: str
     mapping: str | None
     columns: Mapping[str, str]
+    mapping_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +66,10 @@ def folder_of(files: Files, log: Sink) -> Folder:
     """Raises SetUp, BadMapping."""
     if not files.folder.is_dir():
         raise SetUp("--folder is a folder that this login may read.")
-    told = {"settings": {"school": files.school}}
-    options = options_of(PROTOCOL, told, today=today(), mapping=files.mapping, municipalities=municipalities())
+    told, name = {"settings": {"school": files.school}}, files.mapping_name or "mapping"
+    options = options_of(
+        PROTOCOL, told, today=today(), mapping=files.mapping, name=name, municipalities=municipalities()
+    )
     return Folder(files.folder, options, files.sidecar, files.columns, log)
 
 

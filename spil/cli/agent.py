@@ -30,7 +30,7 @@ SCHOOL = re.compile(r"[0-9]{2}[A-Z]{2}[0-9]{2}")
 @click.option("--token-file", type=FILE, help="Or: a file in which somebody else keeps a token that is valid.")
 @click.option("--authority", type=FILE, help="The only certificate authority to trust (PEM), not the public ones.")
 @click.option("--secret", type=FILE, help="With --listen: the file with what the hub has to bring.")
-@click.option("--mapping", type=FILE, help="What the columns of a CSV are, when not Spil's own (docs/sources.md).")
+@click.option("--mapping", type=FILE, help="What the columns of a CSV are, when not Spil's own (docs/mappings.md).")
 @click.option("--column", "columns", multiple=True, metavar="WORD=COLUMN", help="The column of a name in a CSV.")
 @click.option("--sidecar", default="aanvulling.csv", show_default=True, help="The table beside the files.")
 def agent(**told: Any) -> None:
@@ -64,15 +64,15 @@ def _files(told: dict[str, Any]) -> Files:
     from schema.errors import BadInput
     from spil.agent.names import WORDS
     from spil.agent.running import Files
+    from spil.cli.files import mapping_text
 
     if not SCHOOL.fullmatch(told["school"]):
         raise BadInput("--school is a BRIN and a location, such as 18BR00.")
     pairs = [one.partition("=") for one in told["columns"]]
     if not all(word in WORDS and column for word, _, column in pairs):
         raise BadInput(f"--column is WORD=COLUMN; a word is one of {', '.join(WORDS)}.")
-    mapping = told["mapping"].read_text(encoding="utf-8") if told["mapping"] else None
-    columns = {word: column for word, _, column in pairs}
-    return Files(told["folder"], told["school"], told["sidecar"], mapping, columns)
+    mapping, columns = mapping_text(told["mapping"]), {word: column for word, _, column in pairs}
+    return Files(told["folder"], told["school"], told["sidecar"], mapping, columns, str(told["mapping"] or ""))
 
 
 def _to(told: dict[str, Any]) -> Hub | Listening:

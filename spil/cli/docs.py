@@ -9,7 +9,7 @@ import click
 @click.option("--check", "mode", flag_value="check", help="Fail when a printed part is not what the code says.")
 @click.option("--write", "mode", flag_value="write", help="Make every printed part what the code says.")
 def docs(mode: str | None) -> None:
-    """The parts of README.md and docs/ that are printed from the code: settings, errors, roles, purposes, commands.
+    """The parts of README.md and docs/ that are printed from the code: settings, errors, roles, mappings ...
 
     Each stands between two marks; what people wrote around them is never touched.
 

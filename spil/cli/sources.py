@@ -65,13 +65,19 @@ def protocols(as_json: bool) -> None:
 @click.option("--host", "hosts", multiple=True, help="A host beside the address's that it may be asked at (tokens).")
 @click.option("--private", multiple=True, metavar="HOST:PORT", help="May be plain http, and in a private range.")
 @click.option("--credentials", help="file:/path or env:NAME, where they stand as JSON.")
-@click.option("--mapping", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="The mapping file.")
+@click.option(
+    "--mapping",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The mapping file (docs/mappings.md).",
+)
 @click.option("--path", help="The path of its feed, when not the protocol's own.")
 @click.option("--page", type=click.IntRange(1, 5000), help="Records of one page.")
 @click.option("--setting", "settings", multiple=True, metavar="NAME=VALUE", help="A word of the protocol.")
 @click.option("--only", type=click.Choice(("harvest", "live")), help="Of a protocol that can do both.")
 def add(**told: Any) -> None:
     """Add the source KEY. Its mapping is checked whole, and its hosts are fixed, before anything is asked.
+
+    How a mapping is written, and which fields there are: docs/mappings.md.
 
     \b
       spil sources add 18br00 --party school:18BR00 --protocol school-rest \\
@@ -86,7 +92,7 @@ def add(**told: Any) -> None:
     from spil.partners import options_for
 
     source = _source(told)
-    options_for(source)
+    options_for(source, mapping_name=str(told["mapping"] or ""))
     finish(add_source(database(), source))
     click.echo(f"Added. `spil sources check {source.key}` meets it.")
 
@@ -97,6 +103,7 @@ def _source(told: dict[str, Any]) -> Source:
     from registry.sources import Source
     from schema.errors import BadInput
     from spil.cli.administration import kind_of
+    from spil.cli.files import mapping_text
     from spil.partners import AGENT
 
     kind_of(told["party"])
@@ -121,7 +128,7 @@ def _source(told: dict[str, Any]) -> Source:
         hosts=_hosts(told["url"], told["hosts"]),
         private_hosts=tuple(told["private"]),
         credentials=told["credentials"],
-        mapping=told["mapping"].read_text(encoding="utf-8") if told["mapping"] else None,
+        mapping=mapping_text(told["mapping"]),
         options=_options(told),
         harvests="harvest" in spoken.mode and told["only"] != "live",
         answers_live="live" in spoken.mode and told["only"] != "harvest",

@@ -85,7 +85,8 @@ def test_reasons_that_are_given_are_in_the_list() -> None:
 @pytest.mark.parametrize(
     "number",
     ["LN094837", "1001", "Z-2026-00417", "ZAAK.17/b", "A", "p17", "01ARZ3NDEKTSV4RRFFQ69G5FAV",
-     "3f2b8c1e-9a4d-4b7e-8f00-deadbeefcafe", "deadbeef01"],
+     "3f2b8c1e-9a4d-4b7e-8f00-deadbeefcafe", "deadbeef01", "20260417", "20201303", "20101332", "32132010", "201003140",
+     "2010031", "Z20100314", "3161234567", "316123456789", "18991231"],
 )  # fmt: skip
 def test_a_number_is_a_reference(number: str) -> None:
     assert reference(number) == number
@@ -94,7 +95,9 @@ def test_a_number_is_a_reference(number: str) -> None:
 @pytest.mark.parametrize(
     "name",
     ["Kanarie", "Kanarie17", "17-Kanarie", "Jan", "J. Jansen1", "kanarie@school.example1", "Zoë1", "Jan Pen 1",
-     "2009-03-17", "17-03-2009", "17/3/2009", "0612345917", "06-12345917", "0031612345917"],
+     "2009-03-17", "17-03-2009", "17/3/2009", "0612345917", "06-12345917", "0031612345917",
+     "20100314", "14032010", "19671231", "31122019", "31612345917", "31-6-12345917", "310612345917", "31061234567",
+     "0031612345678", "00310612345917", "31201234567"],
 )  # fmt: skip
 def test_a_name_is_no_reference(name: str) -> None:
     with pytest.raises(Wrong) as caught:

@@ -59,6 +59,10 @@ def test_a_row_becomes_a_record_with_codes_defaults_and_constants() -> None:
         ('rows = "x"', 'colour = "x"', 3, "this stands in no mapping"),
         ('rows = "x"', 'encoding = "rot13"', 3, "encoding is one of"),
         ('rows = "x"', 'dates = "dd-mm-yyyy"', 3, "dates is written like"),
+        ('rows = "x"', "delimiter = '\"'", 3, "delimiter is one character"),
+        ('postcode = "pc"', "", 5, "municipality or postcode must be mapped"),
+        ("kind = { path", "sector = { path", 5, "kind must be mapped"),
+        ('reference = "id"', 'reference = { constant = "id" }', 6, "each row has one of its own"),
         ('rows = "x"', 'placements = "x"', 3, "this stands in no mapping"),
         ('title = "titel"', "", 5, "title must be mapped"),
         ('title = "titel"', 'titel = "titel"', 7, "no field titel"),
@@ -81,6 +85,12 @@ def test_a_wrong_mapping_names_the_line(old: str, new: str, line: int, what: str
     assert old in GOOD
     found = problems(GOOD.replace(old, new))
     assert any(one.startswith(f"bron.toml:{line}:") and what in one for one in found), found
+
+
+@pytest.mark.parametrize("town", ['municipality = "gm"', 'postcode = { path = "pc", default = "5211" }',
+    'municipality = { constant = "GM0796" }', 'postcode = "pc"\nmunicipality = "gm"'])  # fmt: skip
+def test_one_of_the_two_places_is_enough(town: str) -> None:
+    assert load(GOOD.replace('postcode = "pc"', town), "bron.toml").record == "opportunity"
 
 
 def test_all_problems_are_told_at_once() -> None:

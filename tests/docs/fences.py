@@ -3,7 +3,8 @@
 graphql role=school     a question, asked as the demo's example party of that role (default: public)
 graphql role=municipality:GM0796 function=participatie      the same, as a party of the demo
 json variables          the variables of the question above it
-json                    the answer to the question or the command above it; `...` stands for anything
+json sample             what the mapping above it reads (tests/docs/test_mappings.py)
+json                    the answer to the question, the command or the sample above it; `...` stands for anything
 sh                      commands, run in a checkout whose demo serves on PORT (8000 in the text)
 sh start, sh slow       the same; of what never ends or takes minutes only the help is asked (test_blocks.LONG)
 sh owner                the same; it uses the database as its owner, here the demo's
@@ -21,7 +22,21 @@ from pathlib import Path
 from registry.embedded_home import CHECKOUT
 
 FENCE = re.compile(r"^(?P<indent> *)```(?P<info>[^\n`]*)\n(?P<body>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL)
-FOR_PEOPLE = {"text", "sql", "toml", "yaml", "python", "mermaid", "ini", "diff", "markdown", "dockerfile", "nginx"}
+FOR_PEOPLE = {
+    "text",
+    "sql",
+    "toml",
+    "yaml",
+    "python",
+    "mermaid",
+    "ini",
+    "diff",
+    "markdown",
+    "dockerfile",
+    "nginx",
+    "xml",
+    "csv",
+}
 RUN = {"graphql", "sh", "json"}
 
 
@@ -63,7 +78,8 @@ def blocks_of(text: str, page: str) -> Iterator[Block]:
         body = "".join(line.removeprefix(indent) for line in found["body"].splitlines(keepends=True))
         block = Block(page, text.count("\n", 0, found.start()) + 1, language, tuple(words), body)
         if language == "json" and before is not None:
-            before = replace(before, variables=body) if "variables" in words else replace(before, answer=body)
+            given = {"variables", "sample"} & set(words)
+            before = replace(before, variables=body) if given else replace(before, answer=body)
             continue
         if before is not None:
             yield before

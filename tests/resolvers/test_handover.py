@@ -9,8 +9,8 @@ from uuid import uuid4
 
 import pytest
 
-from resolvers.handover import Codes, passes_eleven, read_code
-from schema.errors import BadInput
+from resolvers.handover import Codes, check_case_number, passes_eleven, read_code
+from schema.errors import BadInput, CaseNumberRefused
 from tests.hub_kit import codes
 from tests.resolvers.access_kit import OTHER_TOWN, SCHOOL, TOWN, Scene, at_once, open_scene
 
@@ -164,6 +164,25 @@ async def test_a_case_number_that_could_be_a_bsn_or_a_name_or_is_none_is_refused
     body = await scene.do(TOWN, "acceptHandover", code=code, caseNumber=text)
     assert codes(body)[0] in ("CASE_NUMBER_REFUSED", "BAD_INPUT")
     assert text == "" or text not in body["errors"][0]["message"]
+
+
+@pytest.mark.parametrize("before", ["", "Z", "ZAAK-", "2026-00417/", "a.b_"])
+def test_letters_before_a_bsn_do_not_hide_it_as_the_sentence_says(before: str) -> None:
+    with pytest.raises(CaseNumberRefused) as raised:
+        check_case_number(before + "111222333")
+    assert "letters before it do not hide one" in raised.value.message
+
+
+@pytest.mark.parametrize("told", ["20100314", "14032010", "31612345917", "310612345917", "2010-03-14"])
+def test_a_day_or_telephone_is_no_case_number(told: str) -> None:
+    with pytest.raises(BadInput) as raised:
+        check_case_number(told)
+    assert "no day and no telephone" in raised.value.message
+
+
+@pytest.mark.parametrize("told", ["Z-2026-00417", "20260417", "2026.0417/3", "Z20100314", "1001"])
+def test_what_stays_a_case_number(told: str) -> None:
+    assert check_case_number(told) == told
 
 
 def test_the_eleven_test() -> None:

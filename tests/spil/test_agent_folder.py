@@ -112,6 +112,12 @@ async def test_a_folder_that_is_empty_or_away_tells_nobody_gone(made: Made) -> N
     assert (await made.get("/students")).status == 200
 
 
+def test_an_export_with_the_line_ends_of_old_spreadsheets_is_read_with_its_names(made: Made) -> None:
+    (made.path / "leerlingen.csv").write_bytes(export(pupil("L1"), pupil("L2")).replace(b"\r\n", b"\r"))
+    made.look()
+    assert (made.numbers(), made.folder.contents.identities["L2"]["roepnaam"]) == (["L1", "L2"], "KanarieL2")
+
+
 def test_of_two_files_the_first_by_name_counts(made: Made) -> None:
     write(made.path, pupil("L1", called="Eerste"), name="a.csv")
     write(made.path, pupil("L1", called="Tweede"), pupil("L2"), name="b.csv")

@@ -118,7 +118,7 @@ async def test_the_agent_s_answers_pass_as_a_partner_on_a_socket(tmp_path: Path)
         ({"--hub": "http://hub.example/agent/sesame"}, "plain http is for this machine alone"),
         ({"--hub": "https://u:sesame@hub.example/"}, "without a name, password"),
         ({"--column": "sesame=x"}, "--column is WORD=COLUMN"),
-        ({"--mapping": "short"}, "mapping:1"),
+        ({"--mapping": "short"}, "short:1:"),
     ],
 )
 def test_what_does_not_fit_is_one_sentence_without_the_value(

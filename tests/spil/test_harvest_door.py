@@ -121,6 +121,21 @@ async def test_a_second_export_ends_whom_it_does_not_name(hub: Hub, country: Cou
     assert {("p10", True), ("p11", True), ("p0", False)} <= await held(country)
 
 
+async def test_an_export_with_the_line_ends_of_old_spreadsheets_is_read(hub: Hub, country: Country) -> None:
+    content = body(*(row(n) for n in range(3))).replace(b"\r\n", b"\r")
+    answer = await bring(hub, country, content)
+    assert (answer.status_code, answer.json()["state"], answer.json()["rejected"]) == (200, "DONE", 0)
+    assert {("p0", False), ("p1", False), ("p2", False)} <= await held(country)
+
+
+@pytest.mark.parametrize(
+    "content", [b"leerlingid\x00\r\xff;\n1", b'"a\r', b"\r\r\n", b"\x89PNG\r\n\x1a\n", b"\xff\xfea\x00"]
+)
+async def test_a_body_that_is_no_table_is_refused_with_a_code(hub: Hub, country: Country, content: bytes) -> None:
+    answer = await bring(hub, country, content)
+    assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (422, "SOURCE_MALFORMED")
+
+
 async def test_an_export_that_shrank_ends_nobody(hub: Hub, country: Country) -> None:
     await bring(hub, country, body(*(row(n) for n in range(12))))
     answer = await bring(hub, country, body(row(0)))

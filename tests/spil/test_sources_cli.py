@@ -97,12 +97,33 @@ async def test_a_feed_is_added_met_read_paused_and_ended(run: Run, tmp_path: Pat
 
 
 async def test_a_wrong_mapping_is_refused_with_its_line_before_anything_is_asked(run: Run, tmp_path: Path) -> None:
-    mapping, feed = tmp_path / "feed.toml", Feed({})
+    mapping, feed = tmp_path / "vacatures.toml", Feed({})
     mapping.write_text(MAPPING.replace('title = "titel"', 'naam = "titel"'))
     with serving(feed) as place:
         words = ("add", "feed", "--party", POINT, "--protocol", "declared", "--url", f"http://{place}")
         told = await in_thread(*words, "--mapping", str(mapping), "--private", place, run=run)
-    assert (told.exit_code, "feed.toml:" in told.output, feed.partner.heard) == (1, True, [])
+    assert (told.exit_code, feed.partner.heard) == (1, [])
+    assert f"{mapping}:8: opportunity has no field naam" in told.output
+    assert "feed.toml" not in told.output
+
+
+async def test_a_mapping_that_is_no_text_is_refused_as_one(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "m.toml").write_bytes(b"record = 'opportunity'\nformat = '\xff'\n")
+    words = ("--party", POINT, "--protocol", "declared", "--mapping", str(tmp_path / "m.toml"))
+    told = await in_thread("add", "feed", *words, run=run)
+    assert (told.exit_code, "this is no text in UTF-8" in told.output) == (1, True)
+
+
+async def test_a_source_whose_every_record_is_refused_is_not_ok(run: Run, tmp_path: Path) -> None:
+    mapping = tmp_path / "feed.toml"
+    mapping.write_text(MAPPING)
+    with serving(Feed({f"v{n}": vacancy(postcode="geheim") for n in range(3)})) as place:
+        words = ("add", "feed", "--party", POINT, "--protocol", "declared", "--url", f"http://{place}/feed.json")
+        await in_thread(*words, "--mapping", str(mapping), "--private", place, run=run)
+        met = await in_thread("check", "feed", run=run)
+    assert (met.exit_code, "SOURCE_MALFORMED" in met.output) == (1, True)
+    assert "every record of its first page was refused, 3 of 3 as postcode: FORM" in met.output
+    assert "geheim" not in met.output
 
 
 @pytest.mark.parametrize(
