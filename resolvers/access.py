@@ -3,7 +3,7 @@
     presentCandidate   the own school; for work also who has the lead   -> STAGE_SEARCH or WORK_SEARCH, service point
     introduce          the own school                                   -> INTRODUCTION, employer, 4 weeks
     renewAccess        the own school                                   -> WORK_SEARCH again for 6 months, from today
-    endAccess          the own school any but enrolment; a party its own -> ended
+    endAccess          the own school any but enrolment; a party its own -> ended; a started handover too, by the school
 
 Tier, length and agreement of each are rows of `access_rule` (0010_access.sql), not choices of a caller.
 """

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from auth.viewer import Viewer
 from registry.commands import digest_of, earlier_reference, remember
 from resolvers import access, consent, contact_commands, handover, lead, post_commands, safety_net, support_request
+from resolvers.given import check_given
 from schema.errors import Refused
 
 Input = Mapping[str, Any]
@@ -59,6 +60,7 @@ class Runner:
 
     async def __call__(self, viewer: Viewer, name: str, given: Input) -> str:
         """The reference that the payload is read by. Raises a Refused, or Unavailable."""
+        check_given(given)
         key, digest = str(given["key"]).lower(), digest_of(name, {**given, "key": str(given["key"]).lower()})
         async with self._store.command(viewer.seer) as connection:
             earlier = await earlier_reference(connection, viewer.seer, key, digest)

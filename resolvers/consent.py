@@ -12,20 +12,22 @@ import re
 from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from auth.viewer import Viewer
+from resolvers.given import AMSTERDAM, check_day
 from resolvers.held import hold, hold_own
 from schema.errors import BadInput, NotFound
 
 Input = Mapping[str, Any]
 
-# Purpose -> the kind of agreement, and the function at the party it is for; None: who covers the municipality.
-AGREED: Mapping[str, tuple[str, str | None]] = {
-    "WORK_SEARCH": ("TOESTEMMING", "matching"),
-    "INTRODUCTION": ("TOESTEMMING", "mentor"),
-    "CONTINUE_SUPPORT": ("INSTEMMING", None),
-    "SAFETY_NET": ("INSTEMMING", None),
+# Purpose -> the kind of agreement; the function at the party it is for, None: who covers the municipality; and how many
+# years one agreement may last: a TOESTEMMING covers one renewal of six months, an INSTEMMING the 24 months of a net.
+# Then the young person is asked again. What rests on it may be shorter (`access_rule`), never longer.
+AGREED: Mapping[str, tuple[str, str | None, int]] = {
+    "WORK_SEARCH": ("TOESTEMMING", "matching", 1),
+    "INTRODUCTION": ("TOESTEMMING", "mentor", 1),
+    "CONTINUE_SUPPORT": ("INSTEMMING", None, 2),
+    "SAFETY_NET": ("INSTEMMING", None, 2),
 }
 # Who may agree, by kind and age band. Of unknown age the school knows more than the hub: its word stands.
 PARENTS, SELF = frozenset({"PARENT", "REPRESENTATIVE"}), frozenset({"SELF"})
@@ -38,7 +40,6 @@ MAY_AGREE: Mapping[tuple[str, str], frozenset[str]] = {
     ("INSTEMMING", "18_PLUS"): SELF,
 }
 TEXT_VERSION = re.compile(r"[0-9]{4}-[0-9]{2}(-[a-z0-9]{1,8})?")
-AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 
 
 async def record_consent(viewer: Viewer, connection: Any, given: Input) -> str:
@@ -47,11 +48,12 @@ async def record_consent(viewer: Viewer, connection: Any, given: Input) -> str:
     purpose, by = given["purpose"].value, given["by"].value
     if purpose not in AGREED:
         raise BadInput("This purpose rests on no agreement.")
-    kind, function = AGREED[purpose]
+    kind, function, years = AGREED[purpose]
     if by not in MAY_AGREE.get((kind, held.age_band or ""), PARENTS | SELF):
         raise BadInput("At this age somebody else agrees to this: see `ConsentGiver`.")
     if not TEXT_VERSION.fullmatch(given["textVersion"]):
         raise BadInput("`textVersion` wants the version of the text that was read, such as 2026-09.")
+    check_day("until", given["until"], years)
     made = await connection.fetchval(
         "SELECT record_consent($1, $2, $3, $4, $5, $6)",
         held.student,
@@ -89,7 +91,5 @@ def seer_for(party: str | None, function: str | None) -> str | None:
 
 
 def end_of(day: date) -> datetime:
-    """The midnight after a day (dates are inclusive, Europe/Amsterdam). Raises BadInput for a day that is over."""
-    if day < datetime.now(AMSTERDAM).date():
-        raise BadInput("`until` wants today or a later day.")
+    """The midnight after a day: dates are inclusive, Europe/Amsterdam."""
     return datetime.combine(day + timedelta(days=1), time(), AMSTERDAM)

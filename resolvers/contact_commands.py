@@ -14,6 +14,7 @@ from uuid import UUID
 import orjson
 
 from auth.viewer import Role, Viewer
+from resolvers.given import check_day
 from schema.errors import BadInput, NotFound
 
 Input = Mapping[str, Any]
@@ -63,9 +64,6 @@ def check_person(given: Input) -> None:
         raise BadInput("`mail` wants one address.")
     if given.get("phone") is not None and not PHONE.fullmatch(given["phone"]):
         raise BadInput("`phone` wants digits, with spaces, hyphens and a leading + where you like.")
-    for name in ("desk", "name"):
-        if given.get(name) is not None and not given[name].strip():
-            raise BadInput(f"`{name}` wants some text.")
 
 
 def contact_key(reference: str | None) -> UUID | None:
@@ -86,6 +84,8 @@ async def set_contact_point(viewer: Viewer, connection: Any, given: Input) -> st
     """Makes the contact point of an owner for a topic, or changes the one that is there. It is not verified by that."""
     kind, owner, topic = given["ownerKind"].value, given["owner"], given["topic"].value
     check_person(given)
+    if given.get("absentUntil") is not None:
+        check_day("absentUntil", given["absentUntil"], 1)
     if kind == "NATIONAL" and given.get("partnerOnly"):
         raise BadInput("A national desk is for everybody: it stands at the end of every route.")
     if not await may_change(viewer, connection, kind, owner):

@@ -8,12 +8,15 @@
     ACCEPTED   addressed   confirmIdentity       CONFIRMED: support can be asked live under that case number
     ACCEPTED, CONFIRMED    relinkHandover        ACCEPTED under another case number
     ACCEPTED   addressed   declineHandover       DECLINED: not this person; it sees no more
-    STARTED    (30 days)   -                     nothing accepts it any more; `renewHandoverCode` starts it again
+    STARTED    own school  endAccess             WITHDRAWN: called off
+    STARTED    -           withdrawConsent       WITHDRAWN, with the consent that it rests on; ACCEPTED, with its right
+    STARTED    (30 days)   -                     EXPIRED, or with its consent; `renewHandoverCode` starts it again
 
 Laws
 1. The code is an HMAC over (handover, round): it stands in no table, log or event.
 2. A wrong code is COUNTED: its row of tries is committed with the refusal; after five in an hour nothing is compared.
-3. A number that passes the eleven-test is refused as a case number: it may be a BSN. So is a word: it may be a name.
+3. A code ends with the consent under which it was made; another consent does not revive it (0014_handover_ends.sql).
+4. A number that passes the eleven-test is refused as a case number: it may be a BSN. So is a word: it may be a name.
 """
 
 from __future__ import annotations
@@ -30,7 +33,7 @@ from auth.viewer import Viewer
 from connectors.values import is_number
 from federation.catalogue import Expression, Form, Live, Many, Rows
 from resolvers.held import accept, hold, hold_own
-from schema.errors import BadInput, CaseNumberRefused, CodeRefused, Refused, TooManyTries
+from schema.errors import BadInput, CaseNumberRefused, CodeRefused, Conflict, NotFound, Refused, TooManyTries
 
 Input = Mapping[str, Any]
 DAY = "({%s} AT TIME ZONE 'Europe/Amsterdam')::date"
@@ -52,7 +55,9 @@ HANDOVER = Rows(
         ),
         "to": Expression("split_part({to_seer}, '#', 1)", Form.CODE),
         "startedOn": Expression(DAY % "started_at", Form.CODE),
-        "expiresOn": Expression(DAY % "expires_at", Form.CODE),
+        "expiresOn": Expression(
+            "(({expires_at} - interval '1 microsecond') AT TIME ZONE 'Europe/Amsterdam')::date", Form.CODE
+        ),
         "reason": Expression("{reason}", Form.CODE),
         "code": Live(
             LAYER,
@@ -123,14 +128,20 @@ def check_case_number(text: str) -> str:
 async def start_handover(viewer: Viewer, connection: Any, given: Input) -> str:
     """The own school starts; to whom follows from where the young person lives."""
     held = await hold_own(viewer, connection, given["student"])
-    accept(await connection.fetchval("SELECT start_handover($1)", held.student))
+    told = await connection.fetchval("SELECT start_handover($1)", held.student)
+    if told == "OPEN_ALREADY":
+        raise Conflict("A handover is open: `renewHandoverCode` makes a new code, `endAccess` calls it off.")
+    accept(told)
     return held.alias
 
 
 async def renew_handover_code(viewer: Viewer, connection: Any, given: Input) -> str:
     """A new code for a handover that nobody accepted yet."""
     held = await hold_own(viewer, connection, given["student"])
-    accept(await connection.fetchval("SELECT renew_handover($1)", held.student))
+    told = await connection.fetchval("SELECT renew_handover($1)", held.student)
+    if told == "REFUSED":
+        raise NotFound("There is no handover that waits for its acceptance.")
+    accept(told)
     return held.alias
 
 
@@ -162,7 +173,14 @@ async def _move(
     viewer: Viewer, connection: Any, given: Input, move: str, number: str | None, reason: str | None
 ) -> str:
     held = await hold(viewer, connection, given["student"])
-    accept(await connection.fetchval("SELECT move_handover($1, $2, $3, $4)", held.student, move, number, reason))
+    told = await connection.fetchval("SELECT move_handover($1, $2, $3, $4)", held.student, move, number, reason)
+    if told == "CONFIRMED":
+        raise Conflict("The identity is confirmed already. `relinkHandover` and `endAccess` are what is left.")
+    if told == "OPEN_ALREADY":
+        raise Conflict("This case number is another young person's here: `relinkHandover` takes another one.")
+    if told == "REFUSED":
+        raise NotFound("There is no handover of this young person that you accepted.")
+    accept(told)
     return held.alias
 
 

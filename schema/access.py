@@ -20,7 +20,9 @@ class RecordConsentInput:
     )
     by: ConsentGiver
     text_version: Text = strawberry.field(description="Version of the text that was read, such as 2026-09.")
-    until: Date
+    until: Date = strawberry.field(
+        description="Last day: within a year from today for TOESTEMMING, within two for INSTEMMING."
+    )
 
 
 @strawberry.input

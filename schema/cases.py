@@ -108,7 +108,10 @@ class CaseMutation:
     def answer_support_request(self, input: AnswerSupportRequestInput) -> AccessPayload | None:
         planned()
 
-    @strawberry.mutation(description="Starts a warm handover; `student { handovers { code } }` shows the code.")
+    @strawberry.mutation(
+        description="Starts a warm handover; `student { handovers { code } }` shows the code."
+        " `endAccess` for CONTINUE_SUPPORT calls it off."
+    )
     def start_handover(self, input: StartHandoverInput) -> AccessPayload | None:
         planned()
 

@@ -222,6 +222,7 @@ class HandoverState(Enum):
     ACCEPTED = "ACCEPTED"
     CONFIRMED = "CONFIRMED"
     DECLINED = "DECLINED"
+    WITHDRAWN = "WITHDRAWN"
 
 
 @strawberry.enum(description="Why a handover was declined.")

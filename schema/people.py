@@ -62,7 +62,7 @@ class WarmHandover:
     state: HandoverState
     to: str
     started_on: Date
-    expires_on: Date = strawberry.field(description="Day on which the code ends.")
+    expires_on: Date = strawberry.field(description="Last day of the code.")
     reason: HandoverReason | None
     code: str | None = strawberry.field(description="Shown for ten minutes after it was made, and never again.")
 

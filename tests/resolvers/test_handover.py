@@ -12,11 +12,12 @@ import pytest
 from resolvers.handover import Codes, check_case_number, passes_eleven, read_code
 from schema.errors import BadInput, CaseNumberRefused
 from tests.hub_kit import codes
-from tests.resolvers.access_kit import OTHER_TOWN, SCHOOL, TOWN, Scene, at_once, open_scene
+from tests.resolvers.access_kit import OTHER_TOWN, SCHOOL, TOWN, Scene, at_once, open_scene, today
 
 if TYPE_CHECKING:
     from registry.migrate import Logins
 
+OF_TOWN = {"party": "municipality:GM0796", "function": "participatie"}
 SHOWN = "student { handovers { state to code expiresOn } }"
 
 
@@ -71,7 +72,7 @@ async def test_without_instemming_none_starts_and_none_is_accepted(scene: Scene)
     student, code = await started(scene)
     withdraw = {"person": student, "purpose": "CONTINUE_SUPPORT", "by": "SELF"}
     await scene.done(SCHOOL, "withdrawConsent", **withdraw)
-    assert codes(await scene.do(TOWN, "acceptHandover", code=code, caseNumber=number())) == ["CONSENT_MISSING"]
+    assert codes(await scene.do(TOWN, "acceptHandover", code=code, caseNumber=number())) == ["CODE_REFUSED"]
     assert await scene.sees(TOWN, student) is None
 
 
@@ -213,7 +214,7 @@ async def test_a_relinked_handover_is_confirmed_again(scene: Scene) -> None:
     ]
     await scene.done(TOWN, "confirmIdentity", student=known)
     assert await link(scene, student) == other
-    assert codes(await scene.do(TOWN, "confirmIdentity", student=known)) == ["NOT_FOUND"]
+    assert codes(await scene.do(TOWN, "confirmIdentity", student=known)) == ["CONFLICT"]
 
 
 async def test_one_case_number_is_one_young_person(scene: Scene) -> None:
@@ -245,3 +246,147 @@ async def test_another_s_student_is_not_found(scene: Scene) -> None:
     for name, more in (("confirmIdentity", {}), ("relinkHandover", {"caseNumber": "A"})):
         assert codes(await scene.do(TOWN, name, student=student, **more)) == ["NOT_FOUND"]
     assert codes(await scene.do("school:90ZX01#guidance", "startHandover", student=student)) == ["NOT_FOUND"]
+
+
+async def state(scene: Scene, student: str) -> list[str]:
+    """The states of a student's handovers, as the own school reads them."""
+    body = await scene.hub.ask(SCHOOL, f'{{ student(id: "{student}") {{ handovers {{ state }} }} }}')
+    return [one["state"] for one in body["data"]["student"]["handovers"]]
+
+
+async def again(scene: Scene, student: str, command: str = "startHandover") -> str:
+    """The code of a handover that is started, or renewed, under a new consent."""
+    await scene.agree(student, "CONTINUE_SUPPORT", textVersion="2026-10")
+    payload = await scene.done(SCHOOL, command, SHOWN, student=student)
+    return str(payload["student"]["handovers"][-1]["code"])
+
+
+async def test_a_withdrawal_ends_a_started_handover_and_another_consent_does_not_revive_its_code(scene: Scene) -> None:
+    student, old = await started(scene)
+    await scene.done(SCHOOL, "withdrawConsent", person=student, purpose="CONTINUE_SUPPORT", by="SELF")
+    assert await state(scene, student) == ["WITHDRAWN"]
+    assert codes(await scene.do(SCHOOL, "startHandover", student=student)) == ["CONSENT_MISSING"]
+    assert codes(await scene.do(SCHOOL, "renewHandoverCode", student=student)) == ["NOT_FOUND"]
+    await scene.agree(student, "CONTINUE_SUPPORT", textVersion="2026-10")
+    assert codes(await scene.do(TOWN, "acceptHandover", code=old, caseNumber=number())) == ["CODE_REFUSED"]
+    new = await again(scene, student)
+    assert codes(await scene.do(TOWN, "acceptHandover", code=old, caseNumber=number())) == ["CODE_REFUSED"]
+    assert await scene.sees(TOWN, student) is None
+    await scene.done(TOWN, "acceptHandover", code=new, caseNumber=number())
+    assert await state(scene, student) == ["WITHDRAWN", "ACCEPTED"]
+
+
+async def test_a_consent_that_ends_ends_the_code_and_the_next_one_gives_a_new_one(scene: Scene) -> None:
+    for command in ("startHandover", "renewHandoverCode"):
+        student = await scene.student("18_PLUS")
+        key = await scene.key(student)
+        await scene.agree(student, "CONTINUE_SUPPORT", until=str(today()))
+        given = await scene.done(SCHOOL, "startHandover", "student { handovers { code expiresOn } }", student=student)
+        (shown,) = given["student"]["handovers"]
+        assert shown["expiresOn"] == str(today()), "no code outlives its consent"
+        ends = (
+            "SELECT c.until_at = h.expires_at FROM handover h JOIN consent c ON c.id = h.consent WHERE h.student = $1"
+        )
+        assert await scene.owner.fetchval(ends, key) is True
+        await scene.owner.execute("UPDATE consent SET until_at = now() WHERE student = $1", key)
+        await scene.owner.execute("UPDATE handover SET expires_at = now() WHERE student = $1", key)
+        assert codes(await scene.do(SCHOOL, command, student=student)) == ["CONSENT_MISSING"]
+        assert await state(scene, student) == ["EXPIRED"]
+        new = await again(scene, student, command)
+        rests = "SELECT count(*) FROM handover h JOIN consent c ON c.id = h.consent WHERE h.student = $1"
+        assert await scene.owner.fetchval(rests + " AND c.text_version = '2026-10'", key) == 1
+        assert codes(await scene.do(TOWN, "acceptHandover", code=shown["code"], caseNumber=number())) == [
+            "CODE_REFUSED"
+        ]
+        await scene.done(TOWN, "acceptHandover", code=new, caseNumber=number())
+        assert (await state(scene, student))[-1] == "ACCEPTED"
+
+
+async def test_no_new_code_is_made_without_a_consent(scene: Scene) -> None:
+    student, _ = await started(scene)
+    await scene.owner.execute("UPDATE consent SET until_at = now() WHERE student = $1", await scene.key(student))
+    assert codes(await scene.do(SCHOOL, "renewHandoverCode", student=student)) == ["CONSENT_MISSING"]
+    round_ = "SELECT round FROM handover WHERE student = $1"
+    assert await scene.owner.fetchval(round_, await scene.key(student)) == 1
+
+
+async def test_an_accepted_handover_ends_with_its_right_and_another_can_be_started(scene: Scene) -> None:
+    for who in (SCHOOL, TOWN):
+        for name in ("withdrawConsent", "endAccess"):
+            student, code = await started(scene)
+            await scene.done(TOWN, "acceptHandover", code=code, caseNumber=number())
+            known = student if who == SCHOOL else await town_s(scene, student)
+            more = {"by": "SELF"} if name == "withdrawConsent" else OF_TOWN
+            await scene.done(who, name, person=known, purpose="CONTINUE_SUPPORT", **more)
+            assert await state(scene, student) == ["WITHDRAWN"], (who, name)
+            await again(scene, student)
+
+
+async def test_an_accepted_handover_whose_right_ended_by_time_makes_room(scene: Scene) -> None:
+    student, code = await started(scene)
+    await scene.done(TOWN, "acceptHandover", code=code, caseNumber=number())
+    await scene.agree(student, "CONTINUE_SUPPORT", textVersion="2026-10")
+    assert codes(await scene.do(SCHOOL, "startHandover", student=student)) == ["CONFLICT"]
+    sql = "UPDATE access SET ends_at = now() WHERE student = $1 AND purpose = 'CONTINUE_SUPPORT'"
+    await scene.owner.execute(sql, await scene.key(student))
+    await scene.done(SCHOOL, "startHandover", student=student)
+    assert await state(scene, student) == ["EXPIRED", "STARTED"]
+
+
+async def test_a_withdrawal_touches_no_handover_or_request_that_does_not_rest_on_it(scene: Scene) -> None:
+    student, code = await started(scene)
+    other, _ = await started(scene)
+    await scene.done(SCHOOL, "requestSupport", student=student, supportWanted=["VASTE_TAKEN"])
+    await scene.agree(student, "SAFETY_NET")
+    await scene.done(SCHOOL, "withdrawConsent", person=student, purpose="SAFETY_NET", by="SELF")
+    assert (await state(scene, student), await state(scene, other)) == (["STARTED"], ["STARTED"])
+    await scene.done(SCHOOL, "withdrawConsent", person=student, purpose="CONTINUE_SUPPORT", by="SELF")
+    assert (await state(scene, student), await state(scene, other)) == (["WITHDRAWN"], ["STARTED"])
+    assert await scene.sees(TOWN, student) == "IDENTIFIED", "the support request rests on no consent"
+    body = await scene.hub.ask(SCHOOL, f'{{ student(id: "{student}") {{ supportRequests {{ state }} }} }}')
+    assert body["data"]["student"]["supportRequests"] == [{"state": "SENT"}]
+    assert codes(await scene.do(TOWN, "acceptHandover", code=code, caseNumber=number())) == ["CODE_REFUSED"]
+
+
+async def test_a_withdrawal_and_an_acceptance_at_once_leave_nothing_open(scene: Scene) -> None:
+    for _ in range(6):
+        student, code = await started(scene)
+        await at_once(
+            scene.do(TOWN, "acceptHandover", code=code, caseNumber=number()),
+            scene.do(SCHOOL, "withdrawConsent", person=student, purpose="CONTINUE_SUPPORT", by="SELF"),
+        )
+        assert await scene.sees(TOWN, student) is None
+        assert await state(scene, student) == ["WITHDRAWN"]
+
+
+async def test_the_own_school_calls_off_what_it_started_and_nobody_else_does(scene: Scene) -> None:
+    student, code = await started(scene)
+    await scene.done(SCHOOL, "requestSupport", student=student, supportWanted=["VASTE_TAKEN"])
+    known = await town_s(scene, student)
+    for other in ({"purpose": "SAFETY_NET"}, {"party": "municipality:GM0344"}):
+        body = await scene.do(
+            SCHOOL, "endAccess", person=student, **{**OF_TOWN, "purpose": "CONTINUE_SUPPORT", **other}
+        )
+        assert codes(body) == ["NOT_FOUND"]
+    assert codes(await scene.do(TOWN, "endAccess", person=known, purpose="CONTINUE_SUPPORT")) == ["NOT_FOUND"]
+    assert await state(scene, student) == ["STARTED"]
+    await scene.done(SCHOOL, "endAccess", person=student, **OF_TOWN, purpose="CONTINUE_SUPPORT")
+    assert await state(scene, student) == ["WITHDRAWN"]
+    assert codes(await scene.do(TOWN, "acceptHandover", code=code, caseNumber=number())) == ["CODE_REFUSED"]
+    assert await scene.sees(TOWN, student) == "IDENTIFIED", "what it was asked for is another reason"
+    await scene.done(SCHOOL, "startHandover", student=student)
+    await scene.done(SCHOOL, "endAccess", person=student, **OF_TOWN)
+    assert await state(scene, student) == ["WITHDRAWN", "WITHDRAWN"], "all that it sees and would see"
+    assert await scene.sees(TOWN, student) is None
+
+
+async def test_a_confirmed_handover_is_confirmed_and_says_so(scene: Scene) -> None:
+    student, code = await started(scene)
+    await scene.done(TOWN, "acceptHandover", code=code, caseNumber=number())
+    known = await town_s(scene, student)
+    await scene.done(TOWN, "confirmIdentity", student=known)
+    for name, more in (("declineHandover", {"reason": "NOT_THIS_PERSON"}), ("confirmIdentity", {})):
+        body = await scene.do(TOWN, name, student=known, **more)
+        assert codes(body) == ["CONFLICT"]
+        assert "confirmed already" in body["errors"][0]["message"]
+    assert await state(scene, student) == ["CONFIRMED"]

@@ -142,7 +142,7 @@ CALLED = {
     "offer_lead",
     "settle_lead",
 }
-DEFINERS = {"keep_sight", "keep_sight_place", "keep_lead", "end_with_consent"} | CALLED
+DEFINERS = {"keep_sight", "keep_sight_place", "keep_lead", "end_with_consent", "end_with_reason"} | CALLED
 
 _COLUMNS = """
 SELECT r.role, c.relname AS name, p.privilege,
@@ -216,7 +216,7 @@ PROPS: Mapping[str, str] = {
     "a function that only the keeper asks can be called": """
         SELECT p.proname || ' by ' || r FROM g, unnest(g.roles) r, pg_proc p
         WHERE p.pronamespace = 'public'::regnamespace AND r <> 'keeper'
-        AND p.proname IN ('guides', 'leads', 'covering', 'place_reason', 'tell')
+        AND p.proname IN ('guides', 'leads', 'covering', 'agreed_to_continue', 'place_reason', 'tell')
         AND has_function_privilege(g.prefix || r, p.oid, 'EXECUTE')""",
     "a view does not ask with the reader's rights": """
         SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'v'

@@ -21,6 +21,7 @@ from tests.walls.walls import Walls
 POINT = "servicepoint:AM27-WERKCENTRUM#matching"
 TABLES = ("access", "consent", "lead", "link", "support_request", "handover", "safety_net", "lead_offer")
 # The call, and whether its own school may: all that another seer may do to this student is nothing.
+NOBODY = "service:nobody#participatie"
 CALLS: dict[str, tuple[str, bool]] = {
     "present for an internship": (f"SELECT give(STUDENT, '{POINT}', 'STAGE_SEARCH', NULL, NULL)", True),
     "present for work, without consent": (f"SELECT give(STUDENT, '{POINT}', 'WORK_SEARCH', NULL, NULL)", False),
@@ -52,6 +53,7 @@ CALLS: dict[str, tuple[str, bool]] = {
     "an answer": ("SELECT answer_support(STUDENT, 'ACCEPTED', NULL)", False),
     "a handover without consent": ("SELECT start_handover(STUDENT)", False),
     "a renewal": ("SELECT renew_handover(STUDENT)", True),
+    "a handover that is called off": (f"SELECT finish(STUDENT, '{NOBODY}', 'CONTINUE_SUPPORT')", True),
     "a handover's settlement": ("SELECT settle_handover(HANDOVER, 1, 'Z1', NULL)", False),
     "a handover's move": ("SELECT move_handover(STUDENT, 'CONFIRM', NULL, NULL)", False),
     "a net": ("SELECT set_safety_net(STUDENT, 'SCHOOL_FIRST')", True),
@@ -75,16 +77,17 @@ async def prepare(walls: Walls, world: World) -> tuple[UUID, str, UUID]:
     await owner.execute(add, f"school:{school}#guidance", student, "ENROLMENT", EVER)
     await owner.execute(add, "uwv#uwv", student, "CARE_ROUTE", EVER)
     await owner.execute("INSERT INTO lead (student, seer) VALUES ($1, $2)", student, f"school:{school}#guidance")
-    await owner.execute(
+    agree = (
         "INSERT INTO consent (student, kind, purpose, seer, given_by, text_version, until_at)"
-        " VALUES ($1, 'TOESTEMMING', 'INTRODUCTION', 'employer:90000001#mentor', 'SELF', '2026-09', 'infinity')",
-        student,
+        " VALUES ($1, $2, $3, $4, 'SELF', '2026-09', 'infinity') RETURNING id"
     )
+    await owner.execute(agree, student, "TOESTEMMING", "INTRODUCTION", "employer:90000001#mentor")
     handover = await owner.fetchval(
-        "INSERT INTO handover (student, n, from_seer, to_seer) VALUES ($1, 1, $2, 'service:nobody#participatie')"
-        " RETURNING id",
+        "INSERT INTO handover (student, n, from_seer, to_seer, consent) VALUES ($1, 1, $2, $3, $4) RETURNING id",
         student,
         f"school:{school}#guidance",
+        NOBODY,
+        await owner.fetchval(agree, student, "INSTEMMING", "CONTINUE_SUPPORT", NOBODY),
     )
     return student, school, handover
 

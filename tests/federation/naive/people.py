@@ -228,7 +228,7 @@ FIELDS: dict[str, Give] = {
     "WarmHandover.state": handover_state,
     "WarmHandover.to": side("to_seer"),
     "WarmHandover.startedOn": on("started_at"),
-    "WarmHandover.expiresOn": on("expires_at"),
+    "WarmHandover.expiresOn": lambda eyes, row, a: day(row["expires_at"] - timedelta(microseconds=1)),
     "WarmHandover.code": lambda eyes, row, a: (
         None
     ),  # shown for ten minutes, by the layer: tests/resolvers/test_handover
