@@ -1,9 +1,10 @@
 """What ends when a school no longer has a student: its rights, what it granted, its link, and with them the lead.
 
 Laws
-1. One who another source of the same school still names is not gone.
-2. Who loses a right hears of it, the school itself aside; the row says for which purpose, and no more.
-3. A lead whose last right ended returns to the school while its guidance runs, and closes where it does not.
+1. What a school granted ends with what it had, a handover that nobody accepted too: its code is dead.
+2. One who another source of the same school still names is not gone.
+3. Who loses a right hears of it, the school itself aside; the row says for which purpose, and no more.
+4. A lead whose last right ended returns to the school while its guidance runs, and closes where it does not.
 """
 
 from __future__ import annotations
@@ -38,6 +39,10 @@ SELECT 'nl.arbeidstoeleiding.toegang-beeindigd.v1', 'ENDING', e.student, e.case_
     jsonb_build_object('purpose', e.purpose)
 FROM ended e WHERE e.ends_at > now() AND split_part(e.seer, '#', 1) <> $2
 ORDER BY e.student, e.seer, e.purpose, e.case_n
+"""
+CALL_OFF = """
+UPDATE handover SET state = 'WITHDRAWN'
+WHERE student = ANY ($1::uuid[]) AND split_part(from_seer, '#', 1) = $2 AND state = 'STARTED'
 """
 UNLINK = """
 UPDATE link SET until_at = now() WHERE source = $2 AND student = ANY ($1::uuid[]) AND until_at = 'infinity'
@@ -75,6 +80,7 @@ async def end_students(connection: Connection, source: Source, references: Seque
     if rows:
         await connection.execute(LOCK, students)
         await connection.execute(END, students, source.party)
+        await connection.execute(CALL_OFF, students, source.party)
         await connection.execute(UNLINK, students, source.party)
         await keep_lead(connection, students)
         await connection.execute(MARK_GONE, source.key, [row["reference"] for row in rows])

@@ -173,6 +173,26 @@ async def test_what_is_taken_back_ends_the_school_s_rights_and_what_it_granted_a
     assert await world.db.fetchval("SELECT count(*) FROM link WHERE until_at = 'infinity'") == 1
 
 
+HANDOVER = """
+INSERT INTO handover (student, n, from_seer, to_seer, state) SELECT student, 1, $1, $2, $3 FROM harvested WHERE reference = $4
+"""
+
+
+async def test_a_handover_of_a_student_who_is_taken_back_is_called_off_unless_it_was_accepted(world: World) -> None:
+    school = school_of(3)
+    async with joined(world, school):
+        await sync(world.worker, school.key)
+        for reference, state in (("1000", "STARTED"), ("1001", "CONFIRMED"), ("1002", "STARTED")):
+            await world.db.execute(HANDOVER, GUIDANCE, WORK, state, reference)
+        school.drop("1000")
+        school.drop("1001")
+        await sync(world.worker, school.key)
+    rows = await world.db.fetch(
+        "SELECT h.reference, o.state FROM handover o JOIN harvested h ON h.student = o.student ORDER BY 1"
+    )
+    assert [tuple(row) for row in rows] == [("1000", "WITHDRAWN"), ("1001", "CONFIRMED"), ("1002", "STARTED")]
+
+
 async def test_who_comes_back_is_the_same_student_with_a_new_right(world: World) -> None:
     school = school_of(2)
     async with joined(world, school):
