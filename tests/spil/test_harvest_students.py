@@ -174,7 +174,8 @@ async def test_what_is_taken_back_ends_the_school_s_rights_and_what_it_granted_a
 
 
 HANDOVER = """
-INSERT INTO handover (student, n, from_seer, to_seer, state) SELECT student, 1, $1, $2, $3 FROM harvested WHERE reference = $4
+INSERT INTO handover (student, n, from_seer, to_seer, state) SELECT student, 1, $1, $2, $3
+FROM harvested WHERE reference = $4
 """
 
 
