@@ -23,6 +23,7 @@ MOST = 100
 DETAILS = 10
 ID = re.compile(r"(?!\.{1,2}$)[a-zA-Z0-9_.-]{1,500}")
 KINDS = {"01": "WERK", "02": "BBL", "04": "WERKERVARINGSPLAATS"}  # 03 is volunteering
+PARTIES = {"from_party": "fromParty", "to_party": "toParty", "via_party": "viaParty", "suwi_party": "SUWIparty"}
 REFUSALS = {
     "400.01": "The exchange cannot read this hub's question (VUM 400.01).",
     "401.01": "The exchange does not know this hub's certificate (VUM 401.01).",
@@ -66,8 +67,7 @@ def ask(keys: Sequence[str], _tier: str, options: Options) -> Flow[Mapping[str, 
 
 def _headers(options: Options) -> dict[str, str]:
     told = {"X-VUM-berichtVersie": VERSION, "API-Version": VERSION, "accept": "application/json"}
-    names = {"from_party": "fromParty", "to_party": "toParty", "via_party": "viaParty", "suwi_party": "SUWIparty"}
-    return told | {f"X-VUM-{name}": options.settings[key] for key, name in names.items() if key in options.settings}
+    return told | {f"X-VUM-{name}": options.settings[key] for key, name in PARTIES.items() if key in options.settings}
 
 
 def _check(answer: Answer) -> Answer:
@@ -103,4 +103,4 @@ def _hit(row: Mapping[str, Any]) -> Live:
     }
 
 
-PROTOCOL = Protocol("vum-v3", "servicepoint", frozenset({"live"}), ask=ask, search=search)
+PROTOCOL = Protocol("vum-v3", "servicepoint", frozenset({"live"}), ask=ask, search=search, settings=(*PARTIES,))

@@ -265,9 +265,7 @@ async def _next(flow: Flow[None], answer: Answer | None) -> Ask | Page | None:
         raise
 
 
-async def receive(
-    url: str, source: Source, pieces: AsyncIterator[bytes], *, confirm_shrink: bool = False
-) -> Report:
+async def receive(url: str, source: Source, pieces: AsyncIterator[bytes], *, confirm_shrink: bool = False) -> Report:
     """Takes a body that a source brings, page by page as it comes; at its end what it did not name is gone.
 
     Raises Conflict, BadMapping, SourceMalformed, SyncShrank, and whatever `pieces` raises: pages before that stay.

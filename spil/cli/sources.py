@@ -46,15 +46,21 @@ def sources() -> None:
 @click.command()
 @as_json
 def protocols(as_json: bool) -> None:
-    """List the protocols that Spil speaks, and for which kind of party."""
+    """List the protocols that Spil speaks, for which kind of party, and which settings each reads."""
     from connectors.everything import PROTOCOLS
     from spil.cli.administration import show
 
     rows = [
-        {"protocol": one.name, "kind": one.kind, "mode": sorted(one.mode), "brought": one.intake is not None}
+        {
+            "protocol": one.name,
+            "kind": one.kind,
+            "mode": sorted(one.mode),
+            "brought": one.intake is not None,
+            "settings": sorted(one.settings),
+        }
         for one in PROTOCOLS
     ]
-    show(rows, ("protocol", "kind", "mode", "brought"), as_json)
+    show(rows, ("protocol", "kind", "mode", "brought", "settings"), as_json)
 
 
 @click.command()
@@ -68,7 +74,9 @@ def protocols(as_json: bool) -> None:
 @click.option("--mapping", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="The mapping file.")
 @click.option("--path", help="The path of its feed, when not the protocol's own.")
 @click.option("--page", type=click.IntRange(1, 5000), help="Records of one page.")
-@click.option("--setting", "settings", multiple=True, metavar="NAME=VALUE", help="A word of the protocol.")
+@click.option(
+    "--setting", "settings", multiple=True, metavar="NAME=VALUE", help="A word that the protocol reads; never a secret."
+)
 @click.option("--only", type=click.Choice(("harvest", "live")), help="Of a protocol that can do both.")
 def add(**told: Any) -> None:
     """Add the source KEY. Its mapping is checked whole, and its hosts are fixed, before anything is asked.
@@ -81,11 +89,13 @@ def add(**told: Any) -> None:
           --url https://vacatures.example/feed.json --mapping vacatures.toml
     """
     from registry.sources import add_source
+    from spil.adding import check_new
     from spil.cli import finish
     from spil.cli.administration import database
     from spil.partners import options_for
 
     source = _source(told)
+    check_new(source, told["only"])
     options_for(source)
     finish(add_source(database(), source))
     click.echo(f"Added. `spil sources check {source.key}` meets it.")
@@ -96,6 +106,7 @@ def _source(told: dict[str, Any]) -> Source:
     from connectors.everything import protocol
     from registry.sources import Source
     from schema.errors import BadInput
+    from spil.adding import private_of
     from spil.cli.administration import kind_of
     from spil.partners import AGENT
 
@@ -119,7 +130,7 @@ def _source(told: dict[str, Any]) -> Source:
         spoken.name,
         base_url=told["url"],
         hosts=_hosts(told["url"], told["hosts"]),
-        private_hosts=tuple(told["private"]),
+        private_hosts=private_of(told["private"]),
         credentials=told["credentials"],
         mapping=told["mapping"].read_text(encoding="utf-8") if told["mapping"] else None,
         options=_options(told),
@@ -136,7 +147,7 @@ def _hosts(url: str | None, more: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(more)
     try:
         parts = urlsplit(url)
-        host = parts.hostname
+        host, _ = parts.hostname, parts.port
     except ValueError:
         host = None
     if not host or parts.scheme not in ("https", "http") or parts.username is not None or parts.query or parts.fragment:
