@@ -141,8 +141,8 @@ async def read_source(url: str, key: str) -> tuple[Source, dict[str, str]]:
 
 
 async def set_state(url: str, key: str, state: str) -> None:
-    """PAUSED, ACTIVE (again) or ENDED, which is for good. Raises NotFound, Conflict."""
-    before = {"PAUSED": ["ACTIVE"], "ACTIVE": ["PAUSED"], "ENDED": ["ACTIVE", "PAUSED"]}[state]
+    """PAUSED, or ACTIVE again; it is ended in registry/source_ending.py. Raises NotFound, Conflict."""
+    before = {"PAUSED": ["ACTIVE"], "ACTIVE": ["PAUSED"]}[state]
     async with session(url) as connection, connection.transaction():
         source = await find_source(connection, key)
         if not await connection.fetchval(SET_STATE, key, state, before):

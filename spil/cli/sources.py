@@ -272,7 +272,33 @@ def resume(key: str) -> None:
 
 @click.command()
 @click.argument("key")
-def end(key: str) -> None:
-    """End the source KEY for good. What it brought stays; rights that rest on it end as their purposes say."""
-    _turn(key, "ENDED")
-    click.echo("Ended.")
+@click.option("--for", "other", metavar="OTHER", help="The source that takes over what KEY brought.")
+def end(key: str, other: str | None) -> None:
+    """End the source KEY for good. Opportunities that it brought close; students and cases stay as they are.
+
+    With --for the source OTHER, of the same party and kind, takes over what KEY brought, also when KEY ended before:
+    it is read from the start at its next reading, and what it does not name then is gone.
+    """
+    from registry.source_ending import end_source, hand_on
+    from spil.cli import finish
+    from spil.cli.administration import database
+
+    if other is not None:
+        _, taken = finish(hand_on(database(), key, other))
+        click.echo(f"Ended. {other} took over {taken:,} {'record' if taken == 1 else 'records'}.")
+        return
+    source, n = finish(end_source(database(), key))
+    click.echo(f"Ended.{_left(source, n)}")
+
+
+def _left(source: Source, n: int) -> str:
+    """What became of what an ended source brought, in words."""
+    if not n:
+        return ""
+    if source.kind == "servicepoint":
+        return f" Its opportunities closed: {n:,}."
+    what = "students" if source.kind == "school" else "cases"
+    return (
+        f" Its {what} ({n:,}) stay as they are until another source takes over what it brought:"
+        f" `spil sources end {source.key} --for OTHER`."
+    )
