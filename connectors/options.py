@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
@@ -51,6 +52,8 @@ def options_of(
     )
     if protocol.intake is not None:
         protocol.intake(options, {})  # it refuses a mapping of another record
+    if protocol.oin in settings and not re.fullmatch("[0-9]{20}", settings[protocol.oin]):
+        raise BadMapping(f"The setting {protocol.oin} is an OIN, of 20 digits.")
     if protocol.accept is not None:
         urn_of(options)
     return options

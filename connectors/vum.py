@@ -2,8 +2,9 @@
 
 Wire: `POST /vacatures/matches` and `GET /vacatures/{vumID}` over mTLS; parties are OINs in X-VUM headers. Quirks: a
 source ignores operators that it does not know, so what it found is held against the question here; it answers at
-most 100 in random order, so they are put in one. Settings: `from_party`, `to_party`, `via_party`; `suwi_party`
-("true", "false") where the other side is a source itself (contract Bron), which says `idVacature`.
+most 100 in random order, so they are put in one. Settings: `to_party`, `via_party`; `from_party` where the hub's
+certificate bears no OIN; `suwi_party` ("true", "false") where the other side is a source itself (contract Bron), which
+says `idVacature`.
 """
 
 from __future__ import annotations
@@ -103,4 +104,6 @@ def _hit(row: Mapping[str, Any]) -> Live:
     }
 
 
-PROTOCOL = Protocol("vum-v3", "servicepoint", frozenset({"live"}), ask=ask, search=search, settings=(*PARTIES,))
+PROTOCOL = Protocol(
+    "vum-v3", "servicepoint", frozenset({"live"}), ask=ask, search=search, settings=(*PARTIES,), oin="from_party"
+)

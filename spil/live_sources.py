@@ -18,7 +18,7 @@ from resolvers.live import Partner
 from schema.errors import SpilError
 from spil.agents import AgentClient, Agents
 from spil.log import Sink
-from spil.partners import AGENT, client_of, options_for, protocol_of
+from spil.partners import AGENT, asking_options, client_of, protocol_of
 from wire.careful import Client
 
 EVERY = 5.0  # seconds between two readings of the list
@@ -91,7 +91,7 @@ class LiveSources:
             return None
         spoken, by_agent = protocol_of(row), row.base_url == AGENT
         client = AgentClient(row.key, self._agents) if by_agent else client_of(row, self._environ)
-        return _Connected(row, Partner(row.key, spoken, options_for(row), client), client)
+        return _Connected(row, Partner(row.key, spoken, asking_options(row, self._environ), client), client)
 
     def _tell(self, unusable: dict[str, tuple[Source, str, str]]) -> None:
         """Law 3."""
