@@ -50,10 +50,15 @@ def options_of(
         municipalities=municipalities,
         settings=settings,
     )
+    _check(protocol, options)
+    return options
+
+
+def _check(protocol: Protocol, options: Options) -> None:
     if protocol.intake is not None:
         protocol.intake(options, {})  # it refuses a mapping of another record
-    if protocol.oin in settings and not re.fullmatch("[0-9]{20}", settings[protocol.oin]):
+    said = options.settings.get(protocol.oin) if protocol.oin else None
+    if said is not None and not re.fullmatch("[0-9]{20}", said):
         raise BadMapping(f"The setting {protocol.oin} is an OIN, of 20 digits.")
     if protocol.accept is not None:
         urn_of(options)
-    return options

@@ -33,8 +33,8 @@ PATIENCE: Final = 5.0  # seconds for one token request, shared by all who wait f
 ALGORITHMS: Final = {"RSA": "PS256", "P-256": "ES256", "P-384": "ES384", "P-521": "ES512"}
 
 # What goes wrong at the token address is told as that: the source itself was not asked.
-AT_TOKEN: Final = "The token address"
-NO_TOKEN: Final = "The token address gave no token."
+ASKED: Final = "The token address"
+GAVE_NONE: Final = "The token address gave no token."
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class TokenKeeper:
             self._token, life = _read((await self._ask(form)).ok())
         except (SourceTimeout, SourceDown, SourceRefused, SourceMalformed) as error:
             refused = error.message == SourceRefused.sentence
-            raise type(error)(NO_TOKEN if refused else error.message.replace("A source", AT_TOKEN)) from None
+            raise type(error)(GAVE_NONE if refused else error.message.replace("A source", ASKED)) from None
         self._until = self._monotonic() + life - min(MARGIN, life / 2)
         return self._token
 
