@@ -117,4 +117,4 @@ def _json(body: bytes) -> Any:
         return None
 
 
-PROTOCOL = Protocol("cloudevents", "municipality", frozenset({"door"}), accept=accept)
+PROTOCOL = Protocol("cloudevents", "municipality", frozenset({"door"}), accept=accept, settings=("urn",))

@@ -36,4 +36,4 @@ def pull(cursor: str | None, options: Options) -> Flow[None]:
     yield from pull_body(options.path or "/", cursor, lambda: intake)
 
 
-PROTOCOL = Protocol("declared", "servicepoint", frozenset({"harvest"}), pull, intake=begin)
+PROTOCOL = Protocol("declared", "servicepoint", frozenset({"harvest"}), pull, intake=begin, settings=("public",))

@@ -80,6 +80,8 @@ class Protocol:
 
     `pull` harvests; `ask` gives live values by the partner's keys, at a tier (GIVEN_NAME, IDENTIFIED); `find` gives
     references by a name; `search` looks for vacancies; `intake` reads a body that is brought; `accept` reads an event.
+    `settings` are the words that it reads of a row: the operator may set these and no others. `oin` is the one of
+    them that says who this hub is, by OIN: what our certificate at the source bears comes before what a row says.
     """
 
     name: str
@@ -91,6 +93,8 @@ class Protocol:
     search: Callable[[Any, Options], Flow[Any]] | None = None
     intake: Callable[[Options, Sidecar], Intake] | None = None
     accept: Callable[..., Any] | None = None
+    settings: tuple[str, ...] = ()
+    oin: str | None = None
 
 
 def get(

@@ -117,4 +117,4 @@ def pull(cursor: str | None, options: Options) -> Flow[None]:
     yield from pull_body(options.path or "/vacancies.jsonld", cursor, lambda: begin(options, {}))
 
 
-PROTOCOL = Protocol("jobposting", "servicepoint", frozenset({"harvest"}), pull, intake=begin)
+PROTOCOL = Protocol("jobposting", "servicepoint", frozenset({"harvest"}), pull, intake=begin, settings=("public",))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
@@ -49,8 +50,15 @@ def options_of(
         municipalities=municipalities,
         settings=settings,
     )
+    _check(protocol, options)
+    return options
+
+
+def _check(protocol: Protocol, options: Options) -> None:
     if protocol.intake is not None:
         protocol.intake(options, {})  # it refuses a mapping of another record
+    said = options.settings.get(protocol.oin) if protocol.oin else None
+    if said is not None and not re.fullmatch("[0-9]{20}", said):
+        raise BadMapping(f"The setting {protocol.oin} is an OIN, of 20 digits.")
     if protocol.accept is not None:
         urn_of(options)
-    return options

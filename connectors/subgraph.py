@@ -76,4 +76,4 @@ def _places(errors: Any) -> set[int]:
     return places
 
 
-PROTOCOL = Protocol("federation", "municipality", frozenset({"live"}), ask=ask)
+PROTOCOL = Protocol("federation", "municipality", frozenset({"live"}), ask=ask, settings=("entity", "key"))

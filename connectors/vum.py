@@ -2,8 +2,9 @@
 
 Wire: `POST /vacatures/matches` and `GET /vacatures/{vumID}` over mTLS; parties are OINs in X-VUM headers. Quirks: a
 source ignores operators that it does not know, so what it found is held against the question here; it answers at
-most 100 in random order, so they are put in one. Settings: `from_party`, `to_party`, `via_party`; `suwi_party`
-("true", "false") where the other side is a source itself (contract Bron), which says `idVacature`.
+most 100 in random order, so they are put in one. Settings: `to_party`, `via_party`; `from_party` where the hub's
+certificate bears no OIN; `suwi_party` ("true", "false") where the other side is a source itself (contract Bron), which
+says `idVacature`.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ MOST = 100
 DETAILS = 10
 ID = re.compile(r"(?!\.{1,2}$)[a-zA-Z0-9_.-]{1,500}")
 KINDS = {"01": "WERK", "02": "BBL", "04": "WERKERVARINGSPLAATS"}  # 03 is volunteering
+PARTIES = {"from_party": "fromParty", "to_party": "toParty", "via_party": "viaParty", "suwi_party": "SUWIparty"}
 REFUSALS = {
     "400.01": "The exchange cannot read this hub's question (VUM 400.01).",
     "401.01": "The exchange does not know this hub's certificate (VUM 401.01).",
@@ -66,8 +68,7 @@ def ask(keys: Sequence[str], _tier: str, options: Options) -> Flow[Mapping[str, 
 
 def _headers(options: Options) -> dict[str, str]:
     told = {"X-VUM-berichtVersie": VERSION, "API-Version": VERSION, "accept": "application/json"}
-    names = {"from_party": "fromParty", "to_party": "toParty", "via_party": "viaParty", "suwi_party": "SUWIparty"}
-    return told | {f"X-VUM-{name}": options.settings[key] for key, name in names.items() if key in options.settings}
+    return told | {f"X-VUM-{name}": options.settings[key] for key, name in PARTIES.items() if key in options.settings}
 
 
 def _check(answer: Answer) -> Answer:
@@ -103,4 +104,6 @@ def _hit(row: Mapping[str, Any]) -> Live:
     }
 
 
-PROTOCOL = Protocol("vum-v3", "servicepoint", frozenset({"live"}), ask=ask, search=search)
+PROTOCOL = Protocol(
+    "vum-v3", "servicepoint", frozenset({"live"}), ask=ask, search=search, settings=(*PARTIES,), oin="from_party"
+)

@@ -4,6 +4,7 @@ Laws
 1. One reader per source: `leased` holds an advisory lock for as long as its connection lives, also when it is killed.
 2. A source is ended, never deleted: what it gave stays explained.
 3. No statement here reads or writes a credential; a row says where it is.
+4. Of one party and kind one active source answers live: a second would never be asked.
 """
 
 from __future__ import annotations
@@ -27,6 +28,10 @@ BUSY = "Somebody else is reading this source now. Try again when that has ended.
 NOT_ACTIVE = "This source is paused or ended; it is not read."
 THERE = "There is a source of this key already. A source is ended, never changed: add another key."
 
+ANOTHER_LIVE = (
+    "This party has a live source of this kind already, `{0}`, and one alone is asked: `spil sources pause {0}`, or end"
+    " it, makes room."
+)
 COLUMNS = """key, party, kind, protocol, base_url, hosts, private_hosts, credentials, mapping, options::text AS options,
        harvests, answers_live, state, cursor, full_sync"""
 FIND = f"SELECT {COLUMNS} FROM source WHERE key = $1"  # noqa: S608 - our own names
@@ -35,6 +40,12 @@ ADD = """
 INSERT INTO source (key, party, kind, protocol, base_url, hosts, private_hosts, credentials, mapping, options, harvests,
                     answers_live)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::jsonb, $11, $12) ON CONFLICT (key) DO NOTHING RETURNING key
+"""
+LIVE_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('spil live ' || $1, 0))"
+LIVE = """
+SELECT o.key FROM source s JOIN source o ON (o.party, o.kind) = (s.party, s.kind) AND o.key <> s.key
+WHERE s.key = $1 AND s.answers_live AND s.base_url IS NOT NULL
+  AND o.answers_live AND o.base_url IS NOT NULL AND o.state = 'ACTIVE' ORDER BY o.key LIMIT 1
 """
 OPEN_PARTY = "SELECT EXISTS (SELECT FROM party WHERE key = $1 AND until_at > now())"
 # Of those who are there: what is not known of them is counted.
@@ -106,14 +117,15 @@ async def active_sources(connection: Connection) -> list[Source]:
 
 
 async def add_source(url: str, source: Source) -> None:
-    """Adds one. Raises NotFound without an open party, Conflict where the key is taken."""
-    async with session(url) as connection:
+    """Adds one. Raises NotFound without an open party, Conflict where the key is taken or another answers live."""
+    async with session(url) as connection, connection.transaction():
         if not await connection.fetchval(OPEN_PARTY, source.party):
             raise NotFound("There is no open party of that key. `spil parties add` makes one.")
         values = (source.key, source.party, source.kind, source.protocol, source.base_url, list(source.hosts))
         rest = (list(source.private_hosts), source.credentials, source.mapping, orjson.dumps(source.options).decode())
         if not await connection.fetchval(ADD, *values, *rest, source.harvests, source.answers_live):
             raise Conflict(THERE)
+        await _alone(connection, source)
 
 
 async def list_sources(url: str, *, ended: bool = False) -> list[dict[str, Any]]:
@@ -129,12 +141,22 @@ async def read_source(url: str, key: str) -> tuple[Source, dict[str, str]]:
 
 
 async def set_state(url: str, key: str, state: str) -> None:
-    """PAUSED, ACTIVE (again) or ENDED, which is for good. Raises NotFound, Conflict."""
-    before = {"PAUSED": ["ACTIVE"], "ACTIVE": ["PAUSED"], "ENDED": ["ACTIVE", "PAUSED"]}[state]
-    async with session(url) as connection:
-        await find_source(connection, key)
+    """PAUSED, or ACTIVE again; it is ended in registry/source_ending.py. Raises NotFound, Conflict."""
+    before = {"PAUSED": ["ACTIVE"], "ACTIVE": ["PAUSED"]}[state]
+    async with session(url) as connection, connection.transaction():
+        source = await find_source(connection, key)
         if not await connection.fetchval(SET_STATE, key, state, before):
             raise Conflict
+        if state == "ACTIVE":
+            await _alone(connection, source)
+
+
+async def _alone(connection: Connection, source: Source) -> None:
+    """Law 4, in the transaction that makes a source active. Raises Conflict."""
+    await connection.execute(LIVE_LOCK, source.party)
+    other = await connection.fetchval(LIVE, source.key)
+    if other is not None:
+        raise Conflict(ANOTHER_LIVE.format(other))
 
 
 async def municipality_codes(connection: Connection) -> dict[str, str]:

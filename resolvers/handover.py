@@ -15,7 +15,7 @@
 Laws
 1. The code is an HMAC over (handover, round): it stands in no table, log or event.
 2. A wrong code is COUNTED: its row of tries is committed with the refusal; after five in an hour nothing is compared.
-3. A code ends with the consent under which it was made; another consent does not revive it (0014_handover_ends.sql).
+3. A code ends with the consent under which it was made; another consent does not revive it (0013_handover_ends.sql).
 4. A number that passes the eleven-test is refused as a case number: it may be a BSN. So is a word: it may be a name.
 """
 

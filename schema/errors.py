@@ -249,7 +249,7 @@ class SyncShrank(Broken):
     code = "SYNC_SHRANK"
     sentence = (
         "This full sync would end more than one in twenty of the source's students; nothing was ended."
-        " When that is right: `spil sources sync --confirm-shrink`."
+        " When that is right: `spil sources sync KEY --confirm-shrink`."
     )
     owner = "partner"
     status = 409

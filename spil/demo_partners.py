@@ -35,7 +35,6 @@ PATIENCE: Final = 20.0  # seconds to start, in which an interpreter starts anew
 POSTINGS: Final = 24
 KEYS: Final = {kind: f"demo-{kind}" for kind in ("school", "municipality", "subgraph", "feed", "vum")}
 PARTIES_OF_VUM: Final = {
-    "from_party": "00000001001564743000",
     "to_party": "00000001821002193000",
     "via_party": "VUM",
 }

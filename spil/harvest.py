@@ -43,6 +43,7 @@ FEWEST, SHARE = 3, 20  # law 3: more than one in twenty
 FORGOTTEN = 410  # the source no longer knows where we were: what it named before does not count
 NOTHING_TO_READ = "Nothing is fetched from this source: it is asked live, or it brings what it has."
 NOTHING_TO_TAKE = "This source brings nothing: it is fetched, or asked live."
+CONFIRM = "spil sources sync KEY --confirm-shrink"  # as the sentence of SyncShrank has it
 
 Tell = Callable[[str], None]
 Notes = list[tuple[str, str, str]]
@@ -108,9 +109,11 @@ class Reading:
 
     def __post_init__(self) -> None:
         self.cursor, self.kind = self.source.cursor, KINDS[self.source.kind]
+        self.confirm = CONFIRM.replace("KEY", self.source.key)
 
     cursor: str | None = field(init=False)
     kind: Kind = field(init=False)
+    confirm: str = field(init=False)  # how somebody who looked says that so many are gone
 
     async def commit(self, page: Page) -> None:
         """One page, whole or not at all. Raises SyncShrank."""
@@ -142,7 +145,7 @@ class Reading:
         unnamed_ones, held = await unnamed(self.connection, self.source.key, self.sync, leavers=leavers)
         missed = set(unnamed_ones) - gone
         if self.kind.careful and not self.confirmed and len(missed) >= FEWEST and len(missed) * SHARE > held:
-            raise SyncShrank
+            raise SyncShrank(SyncShrank.sentence.replace(CONFIRM, self.confirm))
         return missed
 
     def _count(self, counts: Counts, notes: Notes) -> None:
@@ -262,12 +265,13 @@ async def _next(flow: Flow[None], answer: Answer | None) -> Ask | Page | None:
         raise
 
 
-async def receive(url: str, source: Source, pieces: AsyncIterator[bytes]) -> Report:
+async def receive(url: str, source: Source, pieces: AsyncIterator[bytes], *, confirm_shrink: bool = False) -> Report:
     """Takes a body that a source brings, page by page as it comes; at its end what it did not name is gone.
 
     Raises Conflict, BadMapping, SourceMalformed, SyncShrank, and whatever `pieces` raises: pages before that stay.
     """
-    async with reading_of(url, source.key, anew=True) as reading:
+    async with reading_of(url, source.key, anew=True, confirmed=confirm_shrink) as reading:
+        reading.confirm = f"POST /harvest/{source.key}?confirm=shrink"
         begin = protocol_of(reading.source).intake
         if begin is None or not reading.source.harvests:
             raise Conflict(NOTHING_TO_TAKE)

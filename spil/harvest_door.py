@@ -1,6 +1,7 @@
 """`POST /harvest/<source>`: what a source brings itself, CSV or XML, read as it comes and kept nowhere else.
 
-With `?part=sidecar` it is the table that stands beside its dossiers (spil/sidecar.py).
+With `?part=sidecar` it is the table that stands beside its dossiers (spil/sidecar.py); with `?confirm=shrink` it is
+right that so many of the source's students are gone.
 
 Laws
 1. Who may bring it is settled before a byte of the body is read: a token with scope `harvest`, of the source's party.
@@ -29,6 +30,7 @@ PATH: Final = "/harvest/"
 TYPES: Final = frozenset({b"text/csv", b"application/xml", b"text/xml"})
 TABLE: Final = frozenset({b"text/csv"})
 SIDECAR: Final = b"part=sidecar"
+CONFIRMED: Final = b"confirm=shrink"
 CHARSETS: Final = frozenset({b"", b"charset=utf-8", b"charset=windows-1252", b"charset=iso-8859-1"})
 STATUS: Final[Mapping[str, int]] = {
     "FORBIDDEN": 403,
@@ -66,14 +68,15 @@ class HarvestDoor:
         source = await source_of(self._url, viewer, str(scope["path"]).removeprefix(PATH))
         return await self._read(source, scope["query_string"], dict(scope["headers"]), receive_)
 
-    async def _read(self, source: Source, part: bytes, headers: Mapping[bytes, bytes], receive_: Receive) -> Report:
-        if part not in (b"", SIDECAR):
-            raise BadRequest("The only part that is brought by itself is ?part=sidecar.")
-        if part == SIDECAR:
+    async def _read(self, source: Source, query: bytes, headers: Mapping[bytes, bytes], receive_: Receive) -> Report:
+        if query not in (b"", SIDECAR, CONFIRMED):
+            raise BadRequest("What may stand behind the address is ?part=sidecar or ?confirm=shrink.")
+        if query == SIDECAR:
             check_body(headers, TABLE, CHARSETS, self._most, "A sidecar is text/csv, unpacked.")
             return await receive_sidecar(self._url, source, pieces(receive_, self._most))
         check_body(headers, TYPES, CHARSETS, self._most, "A source brings text/csv or application/xml, unpacked.")
-        return await receive(self._url, source, pieces(receive_, self._most))
+        body = pieces(receive_, self._most)
+        return await receive(self._url, source, body, confirm_shrink=query == CONFIRMED)
 
 
 def _told(report: Report) -> bytes:

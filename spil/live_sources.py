@@ -3,6 +3,7 @@
 Laws
 1. The hub starts, and answers all else, while every source and the registry itself are away.
 2. A source that is paused, ended or changed is left within EVERY seconds; questions that are out are answered.
+3. Why a source cannot be used stands in the log once, and again when its row or the reason changes.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from resolvers.live import Partner
 from schema.errors import SpilError
 from spil.agents import AgentClient, Agents
 from spil.log import Sink
-from spil.partners import AGENT, client_of, options_for, protocol_of
+from spil.partners import AGENT, asking_options, client_of, protocol_of
 from wire.careful import Client
 
 EVERY = 5.0  # seconds between two readings of the list
@@ -39,6 +40,7 @@ class LiveSources:
         self._load, self._environ, self._log, self._agents = load, environ, log, agents or Agents()
         self._known: dict[str, _Connected] = {}
         self._of: dict[tuple[str, str], Partner] = {}
+        self._unusable: dict[str, tuple[Source, str, str]] = {}
         self._loop: asyncio.Task[None] | None = None
         self._leaving: set[asyncio.Task[None]] = set()
 
@@ -53,12 +55,18 @@ class LiveSources:
     async def refresh(self) -> None:
         """Reads the list once."""
         known: dict[str, _Connected] = {}
+        unusable: dict[str, tuple[Source, str, str]] = {}
         for row in await self._load():
             row = replace(row, cursor=None, full_sync=None)  # noqa: PLW2901 - a harvest moves these two
             old = self._known.get(row.key)
-            one = old if old is not None and old.row == row else self._connect(row)
+            try:
+                one = old if old is not None and old.row == row else self._connect(row)
+            except SpilError as error:
+                unusable[row.key] = (row, error.code, error.message)
+                continue
             if one is not None:
                 known[row.key] = one
+        self._tell(unusable)
         left = [old.client for key, old in self._known.items() if known.get(key) is not old]
         self._known = known
         self._of = {(one.row.party, one.row.kind): one.partner for one in reversed(known.values())}
@@ -78,17 +86,19 @@ class LiveSources:
             await one.client.close()
 
     def _connect(self, row: Source) -> _Connected | None:
-        """None for one that does not answer live; for one that cannot be used too, with a line in the log."""
+        """None for one that does not answer live. Raises SetUp, BadMapping and the like for one that cannot be used."""
         if not row.answers_live or row.base_url is None:
             return None
-        try:
-            spoken = protocol_of(row)
-            by_agent = row.base_url == AGENT
-            client = AgentClient(row.key, self._agents) if by_agent else client_of(row, self._environ)
-            return _Connected(row, Partner(row.key, spoken, options_for(row), client), client)
-        except SpilError as error:
-            self._log("source-unusable", source=row.key, code=error.code)
-            return None
+        spoken, by_agent = protocol_of(row), row.base_url == AGENT
+        client = AgentClient(row.key, self._agents) if by_agent else client_of(row, self._environ)
+        return _Connected(row, Partner(row.key, spoken, asking_options(row, self._environ), client), client)
+
+    def _tell(self, unusable: dict[str, tuple[Source, str, str]]) -> None:
+        """Law 3."""
+        for key, why in unusable.items():
+            if self._unusable.get(key) != why:
+                self._log("source-unusable", source=key, code=why[1], what=why[2])
+        self._unusable = unusable
 
     async def _keep_reading(self) -> None:
         while True:

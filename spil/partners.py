@@ -7,12 +7,14 @@
 Laws
 1. Credentials are read when a client is made, from the file or variable that the row names, and stand in no message.
 2. A source speaks for one school: an OSO dossier of another is refused.
+3. By which OIN the hub is known at a source, its certificate there says; a row says it only where that bears none.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -29,11 +31,13 @@ from wire.careful import Client
 from wire.oauth import ClientCredentials
 from wire.place import FixedHeaders, Place
 from wire.source_client import SourceClient
-from wire.tls import Tls
+from wire.tls import Tls, oin_of
 
 UNREADABLE = "The credentials of this source cannot be read where its row says they are."
 AGENT = "agent:"  # the address of a source whose agent connects to a gateway
 BY_AGENT = "This source is asked over its agent's connection, which a gateway holds."
+OTHER_OIN = "The setting {} is another OIN than the one that the hub's certificate at this source bears."
+NO_OIN = "The hub has no OIN at this source: its certificate bears none, and there is no setting {}."
 NO_ADDRESS = "This source has no address: it comes to the hub by itself."
 
 
@@ -68,6 +72,19 @@ def options_for(
         name=mapping_name or f"mapping of {source.key}",
         municipalities=municipalities,
     )
+
+
+def asking_options(source: Source, environ: Mapping[str, str], municipalities: Mapping[str, str] = NOTHING) -> Options:
+    """The options of a source that this process asks (law 3). Raises BadMapping, SetUp, SourceDown."""
+    options, name = options_for(source, municipalities), protocol_of(source).oin
+    if name is None:
+        return options
+    said, borne = options.settings.get(name), oin_of(place_of(source, environ).tls)
+    if said and borne and said != borne:
+        raise SetUp(OTHER_OIN.format(name))
+    if not said and not borne:
+        raise SetUp(NO_OIN.format(name))
+    return replace(options, settings={**options.settings, name: borne or said or ""})
 
 
 def place_of(source: Source, environ: Mapping[str, str]) -> Place:

@@ -14,7 +14,7 @@ from connectors.flow import Flow, Options, Page, Protocol
 from registry.agents import NO_AGENT
 from registry.sources import Source
 from schema.errors import SourceDown, SourceMalformed, SpilError
-from spil.partners import AGENT, client_of, options_for, protocol_of
+from spil.partners import AGENT, asking_options, client_of, options_for, protocol_of
 from wire.careful import Client
 from wire.messages import Answer
 
@@ -55,6 +55,7 @@ async def handshake(
         elif source.base_url == AGENT:
             what = _by_agent(source, agents)
         else:
+            options = asking_options(source, environ, municipalities)
             client = client_of(source, environ)
             try:
                 what = await _meet(protocol, options, client, seen)

@@ -16,7 +16,16 @@ from urllib.parse import urlsplit
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 
-from schema.errors import Forbidden, NotFound, SetUp, SourceDown, SpilError, TooManyRequests, Unauthenticated
+from schema.errors import (
+    Forbidden,
+    NotFound,
+    SetUp,
+    SourceDown,
+    SourceRefused,
+    SpilError,
+    TooManyRequests,
+    Unauthenticated,
+)
 from wire.exchange import exchange, form_to
 from wire.frames import MOST_ASKED
 from wire.messages import Answer
@@ -29,6 +38,8 @@ KEEP: Final = 20.0  # seconds between two pings, and for the pong
 SECONDS_HEADER: Final = "x-spil-seconds"
 TOKEN_CAP: Final = 64 * 1024  # bytes
 LOST: Final = 1006
+NO_HUB: Final = "The hub cannot be reached."
+MOVED: Final = (SourceRefused, "The hub's address answered with a redirect; redirects are not followed.")
 REFUSED: Final[Mapping[int, tuple[type[SpilError], str]]] = {
     401: (Unauthenticated, "The hub does not take the token."),
     403: (Forbidden, "The token has no scope harvest, or is not a school's."),
@@ -117,10 +128,11 @@ async def dial(address: str, token: str, tls: Tls | None = None) -> Dialled:
             ssl=tls_of(tls) if url.startswith("wss:") else None,
         )
     except InvalidStatus as refused:
-        kind, sentence = REFUSED.get(refused.response.status_code, (SourceDown, SourceDown.sentence))
+        status = refused.response.status_code
+        kind, sentence = MOVED if 300 <= status < 400 else REFUSED.get(status, (SourceDown, NO_HUB))
         raise kind(sentence) from None
     except (OSError, TimeoutError, InvalidHandshake, InvalidURI, EOFError):
-        raise SourceDown from None
+        raise SourceDown(NO_HUB) from None
     return Dialled(connection, _seconds(connection))
 
 

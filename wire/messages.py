@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
 from schema.errors import SourceDown, SourceMalformed, SourceRefused
+
+REDIRECTED: Final = "A source answered with a redirect; redirects are not followed."
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +67,12 @@ class Answer:
         raise problem
 
     def ok(self) -> Answer:
-        """Itself at 2xx and 304. Raises SourceDown at 429 and 5xx, SourceRefused at every other status."""
+        """Itself at 2xx and 304. Raises SourceDown at 429 and 5xx, SourceRefused at every other status.
+
+        A redirect has a sentence of its own: it is mended in the source's row.
+        """
         if 200 <= self.status < 300 or self.not_modified:
             return self
         if self.status == 429 or self.status >= 500:
             raise SourceDown
-        raise SourceRefused
+        raise SourceRefused(REDIRECTED if 300 <= self.status < 400 else None)

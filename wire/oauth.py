@@ -32,6 +32,10 @@ SHORT: Final = 60.0  # the life of a token that does not tell it
 PATIENCE: Final = 5.0  # seconds for one token request, shared by all who wait for it
 ALGORITHMS: Final = {"RSA": "PS256", "P-256": "ES256", "P-384": "ES384", "P-521": "ES512"}
 
+# What goes wrong at the token address is told as that: the source itself was not asked.
+ASKED: Final = "The token address"
+GAVE_NONE: Final = "The token address gave no token."
+
 
 @dataclass(frozen=True, slots=True)
 class ClientCredentials:
@@ -80,13 +84,19 @@ class TokenKeeper:
         if self._credentials.scope:
             form["scope"] = self._credentials.scope
         try:
-            async with asyncio.timeout(PATIENCE):
-                answer = await self._post(self._credentials.token_url, form)
-        except TimeoutError:
-            raise SourceTimeout from None
-        self._token, life = _read(answer.ok())
+            self._token, life = _read((await self._ask(form)).ok())
+        except (SourceTimeout, SourceDown, SourceRefused, SourceMalformed) as error:
+            refused = error.message == SourceRefused.sentence
+            raise type(error)(GAVE_NONE if refused else error.message.replace("A source", ASKED)) from None
         self._until = self._monotonic() + life - min(MARGIN, life / 2)
         return self._token
+
+    async def _ask(self, form: Mapping[str, str]) -> Answer:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return await self._post(self._credentials.token_url, form)
+        except TimeoutError:
+            raise SourceTimeout from None
 
     def _proof(self) -> str:
         """RFC 7523 section 3: issuer and subject are the client, used once, short."""

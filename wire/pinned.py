@@ -44,6 +44,18 @@ def is_public(address: Address) -> bool:
     return address.is_global and not address.is_multicast and not address.is_reserved
 
 
+def literal(host: str) -> Address | None:
+    """The address that a host is without asking anybody, also in the old forms that systems take (`127.1`)."""
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        pass
+    try:
+        return ipaddress.IPv4Address(socket.inet_aton(host))
+    except (OSError, ValueError):
+        return None
+
+
 async def system_resolve(host: str, port: int) -> list[str]:
     """Every address of a name, as the system orders them. Raises OSError."""
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -75,6 +87,16 @@ class Pins:
         if not (url.scheme == "https" or plain) or url.userinfo or not host_of(url) or host_of(url) not in self.hosts:
             raise SourceDown(NOT_ALLOWED)
         return url
+
+    def check(self, address: str) -> None:
+        """What `read` says, and of a host that is an address `checked` too: all that no name is resolved for.
+
+        Raises SourceDown.
+        """
+        url = self.read(address)
+        found = literal(host_of(url))
+        if found is not None:
+            self.checked(host_of(url), port_of(url), [str(found)])
 
     def listed(self, host: str, port: int) -> bool:
         return f"{host}:{port}" in self.private

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import functools
+import re
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import certifi
+from cryptography import x509
+from cryptography.x509.oid import NameOID
 
 from schema.errors import SourceDown
+
+UNUSABLE: Final = "The certificate files of this source cannot be used."
+OIN: Final = re.compile("[0-9]{20}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,5 +43,20 @@ def tls_of(tls: Tls | None) -> ssl.SSLContext:
         if tls.certificate is not None:
             context.load_cert_chain(tls.certificate, tls.key, password="")  # without one, OpenSSL asks the terminal
     except (OSError, ValueError):  # ssl.SSLError is an OSError
-        raise SourceDown("The certificate files of this source cannot be used.") from None
+        raise SourceDown(UNUSABLE) from None
     return context
+
+
+def oin_of(tls: Tls | None) -> str | None:
+    """The OIN that our own certificate bears: PKIoverheid writes it as the subject's serialNumber, in 20 digits.
+
+    None where there is no certificate, or it bears none. Raises SourceDown when the file cannot be used.
+    """
+    if tls is None or tls.certificate is None:
+        return None
+    try:
+        ours, *_ = x509.load_pem_x509_certificates(tls.certificate.read_bytes())  # those that follow are its issuers'
+        told = [str(one.value) for one in ours.subject.get_attributes_for_oid(NameOID.SERIAL_NUMBER)]
+    except (OSError, ValueError):
+        raise SourceDown(UNUSABLE) from None
+    return next((one for one in told if OIN.fullmatch(one)), None)

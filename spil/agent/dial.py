@@ -72,11 +72,13 @@ class Dialler:
 
     async def _once(self) -> int | None:
         """One connection, until it is lost (its code) or due to be renewed (None)."""
+        at = "token"
         try:
-            line = await dial(self._address, await self._token.get(), self._tls)
+            token, at = await self._token.get(), "hub"
+            line = await dial(self._address, token, self._tls)
         except SpilError as error:
             self._token.renew()
-            self._log("hub-not-reached", code=error.code, what=error.message)
+            self._log("hub-not-reached", at=at, code=error.code, what=error.message)
             return 0
         self._log("hub-reached", seconds=round(line.seconds))
         self._now = line

@@ -46,15 +46,21 @@ def sources() -> None:
 @click.command()
 @as_json
 def protocols(as_json: bool) -> None:
-    """List the protocols that Spil speaks, and for which kind of party."""
+    """List the protocols that Spil speaks, for which kind of party, and which settings each reads."""
     from connectors.everything import PROTOCOLS
     from spil.cli.administration import show
 
     rows = [
-        {"protocol": one.name, "kind": one.kind, "mode": sorted(one.mode), "brought": one.intake is not None}
+        {
+            "protocol": one.name,
+            "kind": one.kind,
+            "mode": sorted(one.mode),
+            "brought": one.intake is not None,
+            "settings": sorted(one.settings),
+        }
         for one in PROTOCOLS
     ]
-    show(rows, ("protocol", "kind", "mode", "brought"), as_json)
+    show(rows, ("protocol", "kind", "mode", "brought", "settings"), as_json)
 
 
 @click.command()
@@ -72,7 +78,9 @@ def protocols(as_json: bool) -> None:
 )
 @click.option("--path", help="The path of its feed, when not the protocol's own.")
 @click.option("--page", type=click.IntRange(1, 5000), help="Records of one page.")
-@click.option("--setting", "settings", multiple=True, metavar="NAME=VALUE", help="A word of the protocol.")
+@click.option(
+    "--setting", "settings", multiple=True, metavar="NAME=VALUE", help="A word that the protocol reads; never a secret."
+)
 @click.option("--only", type=click.Choice(("harvest", "live")), help="Of a protocol that can do both.")
 def add(**told: Any) -> None:
     """Add the source KEY. Its mapping is checked whole, and its hosts are fixed, before anything is asked.
@@ -87,11 +95,13 @@ def add(**told: Any) -> None:
           --url https://vacatures.example/feed.json --mapping vacatures.toml
     """
     from registry.sources import add_source
+    from spil.adding import check_new
     from spil.cli import finish
     from spil.cli.administration import database
     from spil.partners import options_for
 
     source = _source(told)
+    check_new(source, told["only"])
     options_for(source, mapping_name=str(told["mapping"] or ""))
     finish(add_source(database(), source))
     click.echo(f"Added. `spil sources check {source.key}` meets it.")
@@ -102,6 +112,7 @@ def _source(told: dict[str, Any]) -> Source:
     from connectors.everything import protocol
     from registry.sources import Source
     from schema.errors import BadInput
+    from spil.adding import private_of
     from spil.cli.administration import kind_of
     from spil.cli.files import mapping_text
     from spil.partners import AGENT
@@ -126,7 +137,7 @@ def _source(told: dict[str, Any]) -> Source:
         spoken.name,
         base_url=told["url"],
         hosts=_hosts(told["url"], told["hosts"]),
-        private_hosts=tuple(told["private"]),
+        private_hosts=private_of(told["private"]),
         credentials=told["credentials"],
         mapping=mapping_text(told["mapping"]),
         options=_options(told),
@@ -143,7 +154,7 @@ def _hosts(url: str | None, more: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(more)
     try:
         parts = urlsplit(url)
-        host = parts.hostname
+        host, _ = parts.hostname, parts.port
     except ValueError:
         host = None
     if not host or parts.scheme not in ("https", "http") or parts.username is not None or parts.query or parts.fragment:
@@ -270,7 +281,33 @@ def resume(key: str) -> None:
 
 @click.command()
 @click.argument("key")
-def end(key: str) -> None:
-    """End the source KEY for good. What it brought stays; rights that rest on it end as their purposes say."""
-    _turn(key, "ENDED")
-    click.echo("Ended.")
+@click.option("--for", "other", metavar="OTHER", help="The source that takes over what KEY brought.")
+def end(key: str, other: str | None) -> None:
+    """End the source KEY for good. Opportunities that it brought close; students and cases stay as they are.
+
+    With --for the source OTHER, of the same party and kind, takes over what KEY brought, also when KEY ended before:
+    it is read from the start at its next reading, and what it does not name then is gone.
+    """
+    from registry.source_ending import end_source, hand_on
+    from spil.cli import finish
+    from spil.cli.administration import database
+
+    if other is not None:
+        _, taken = finish(hand_on(database(), key, other))
+        click.echo(f"Ended. {other} took over {taken:,} {'record' if taken == 1 else 'records'}.")
+        return
+    source, n = finish(end_source(database(), key))
+    click.echo(f"Ended.{_left(source, n)}")
+
+
+def _left(source: Source, n: int) -> str:
+    """What became of what an ended source brought, in words."""
+    if not n:
+        return ""
+    if source.kind == "servicepoint":
+        return f" Its opportunities closed: {n:,}."
+    what = "students" if source.kind == "school" else "cases"
+    return (
+        f" Its {what} ({n:,}) stay as they are until another source takes over what it brought:"
+        f" `spil sources end {source.key} --for OTHER`."
+    )

@@ -74,7 +74,7 @@ def certificates(folder: Path) -> dict[str, Path]:
     from tests.wire.tls_kit import Authority
 
     authority = Authority(folder, "authority")
-    server, hub = authority.issue("127.0.0.1"), authority.issue(HUB)
+    server, hub = authority.issue("127.0.0.1"), authority.issue(HUB, oin=OIN)
     hub.certificate.rename(folder / "hub.pem")
     hub.key.rename(folder / "hub.key")
     return {"certificate": server.certificate, "key": server.key, "authority": authority.file}

@@ -35,7 +35,7 @@ COMPARED = {
 
 @dataclass
 class Vum:
-    """`folder`: the standard's files. `oin`: whose certificates are let in, by common name."""
+    """`folder`: the standard's files. `oins`: whose certificates are let in that bear no OIN, by common name."""
 
     folder: Path
     oins: Mapping[str, str] = field(default_factory=dict)
@@ -85,8 +85,9 @@ class Vum:
         if any(name not in request.headers for name in HEADERS) or request.headers["API-Version"] != VERSION:
             return _error(request, 400, "400.01")
         shown = getattr(request.state, "certificate", None) or {}
-        names = {value for part in shown.get("subject", ()) for name, value in part if name == "commonName"}
-        known = {self.oins[name] for name in names if name in self.oins}
+        subject = [pair for part in shown.get("subject", ()) for pair in part]
+        known = {value for name, value in subject if name == "serialNumber"}
+        known = known or {self.oins[value] for name, value in subject if name == "commonName" and value in self.oins}
         if self.oins and request.headers["X-VUM-fromParty"] not in known:
             return _error(request, 401, "401.01")
         return None

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import pytest
 
-from registry import reference
-from registry.seed import seed
-from resolvers.everything import catalogue
 from schema.errors import Unavailable
-from tests.hub_kit import Hub, codes, open_hub, viewer
+from tests.hub_kit import Hub, codes, viewer
 from tests.partners.subgraph import Subgraph
 from tests.resolvers.live_kit import (
     DEADLINE,
@@ -25,47 +21,18 @@ from tests.resolvers.live_kit import (
     TOWN_SEER,
     Partners,
     People,
-    Switch,
-    make_people,
     names,
-    open_partners,
     subgraph_partner,
 )
 
 if TYPE_CHECKING:
-    from registry.migrate import Logins
+    pass
 
 ALL = """{ students(first: 100) { nodes { id identity { givenName familyName birthDate mail phone legalRepresentative }
   support { jobcoach { name phone mail } werkconsulent { name } plan { from to } inPlace { kind from to } } } } }"""
 NAMES = "{ students(first: 100) { nodes { identity { givenName } } } }"
 CARDS = "{ candidates(first: 100) { nodes { id givenName jobcoach { name mail } } } }"
 SLACK = 0.25
-
-
-@pytest.fixture(scope="module")
-def switch() -> Switch:
-    return Switch()
-
-
-@pytest.fixture(scope="module")
-async def people(fresh_database: str) -> People:
-    await reference.load(fresh_database)
-    await seed(fresh_database, 0.02)
-    return await make_people(fresh_database)
-
-
-@pytest.fixture(scope="module")
-async def hub(people: People, fresh_logins: Logins, switch: Switch) -> AsyncIterator[Hub]:
-    async with open_hub(fresh_logins, everything=catalogue(switch.live.layers(), switch.live.finders())) as one:
-        yield one
-
-
-@pytest.fixture
-async def partners(people: People, switch: Switch) -> AsyncIterator[Partners]:
-    async with open_partners(people) as one:
-        switch.partners = one
-        yield one
-        switch.partners = None
 
 
 async def test_a_hundred_students_cost_one_call_per_source_and_layer(hub: Hub, partners: Partners) -> None:
@@ -302,93 +269,6 @@ async def test_a_live_value_is_cut_to_what_was_asked(hub: Hub, partners: Partner
     assert set(one["support"]["coach"]) == {"__typename", "who"}
     assert one["support"]["jobcoach"] == {"mail": "desk@gemeente.example"}
     assert one["support"]["inPlace"][0] == {"what": "JOBCOACHING", "__typename": "SupportInPlace"}
-
-
-FIND = "query($name: Text!) { findStudents(name: $name) { totalCount nodes { reference identity { givenName } } } }"
-
-
-async def test_a_school_finds_its_students_by_name(hub: Hub, partners: Partners, people: People) -> None:
-    party, school = list(partners.schools.items())[1]
-    school.know("LN1-of-nobody-here")
-    body = await hub.ask(f"{party}#guidance", FIND, {"name": "zangvogelln1"})
-    assert "errors" not in body, body["errors"]
-    found = body["data"]["findStudents"]
-    assert found["totalCount"] == len(people.schools[party])
-    (_, number) = people.schools[party][4]
-    body = await hub.ask(f"{party}#guidance", FIND, {"name": f"Kanarie{number} van"})
-    assert body["data"]["findStudents"]["nodes"] == [
-        {"reference": number, "identity": {"givenName": f"Kanarie{number}"}}
-    ]
-    body = await hub.ask(f"{party}#guidance", FIND, {"name": "nobody of that name"})
-    assert body["data"]["findStudents"] == {"totalCount": 0, "nodes": []}
-    assert all(asked.app.asked("/identities/search") == [] for one, asked in partners.schools.items() if one != party)
-
-
-async def test_a_search_is_asked_once_however_often_it_is_written(hub: Hub, partners: Partners) -> None:
-    party, school = list(partners.schools.items())[1]
-    seer = f"{party}#guidance"
-    written = " ".join(f"a{n}: findStudents(name: $a) {{ totalCount }}" for n in range(9))
-    body = await hub.ask(seer, f"query($a: Text!) {{ {written} }}", {"a": "zangvogel"})
-    assert "errors" not in body
-    assert len({one["totalCount"] for one in body["data"].values()}) == 1
-    assert len(school.app.asked("/identities/search")) == 1
-    school.app.told(slow=0.3)
-    many = await asyncio.gather(*(hub.ask(seer, FIND, {"name": "zangvogel"}) for _ in range(20)))
-    assert all("errors" not in one for one in many)
-    assert len(school.app.asked("/identities/search")) == 2
-
-
-async def test_two_searches_in_one_operation_are_refused_before_anybody_is_asked(hub: Hub, partners: Partners) -> None:
-    party, school = list(partners.schools.items())[1]
-    text = """query($a: Text!, $b: Text!) { a: findStudents(name: $a) { totalCount }
-      b: findStudents(name: $b) { totalCount } regions { code } }"""
-    body = await hub.ask(f"{party}#guidance", text, {"a": "zangvogel", "b": "kanarie"})
-    assert [(e["path"], e["extensions"]["code"]) for e in body["errors"]] == [
-        (["a"], "TOO_COSTLY"),
-        (["b"], "TOO_COSTLY"),
-    ]
-    assert (body["data"]["a"], body["data"]["b"], len(body["data"]["regions"])) == (None, None, 35)
-    assert school.app.asked("/identities/search") == []
-
-
-async def test_a_search_that_could_not_be_made_is_no_empty_list(hub: Hub, partners: Partners) -> None:
-    party, school = list(partners.schools.items())[1]
-    school.app.told(fail=500)
-    body = await hub.ask(f"{party}#guidance", FIND, {"name": "Kanarie"})
-    assert body["data"]["findStudents"] is None
-    (error,) = body["errors"]
-    assert (error["extensions"]["code"], error["extensions"]["source"]) == ("SOURCE_DOWN", "school-1")
-    assert error["path"] == ["findStudents"]
-
-
-@pytest.mark.parametrize(
-    "document",
-    [
-        '{ findStudents(name: "Kanarie") { totalCount } }',
-        'query($n: Text! = "Kanarie") { findStudents(name: $n) { totalCount } }',
-        'fragment F on Query { findStudents(name: "Kanarie") { totalCount } } query($n: Text!) { ...F nodes(ids: $n) }',
-    ],
-)
-async def test_a_name_that_is_written_out_is_refused_and_not_remembered(
-    hub: Hub, partners: Partners, people: People, document: str
-) -> None:
-    party = list(people.schools)[1]
-    body = await hub.ask(f"{party}#guidance", document)
-    assert codes(body) == ["INVALID_DOCUMENT"]
-    assert partners.calls() == []
-    await hub.ask(f"{party}#guidance", FIND, {"name": "Kanarie"})
-    kept = str(list(hub.engine._documents._known)) + str(list(hub.engine._plans)) + str(hub.reads)
-    assert "Kanarie" not in kept
-
-
-async def test_who_sees_no_students_finds_none_and_nobody_is_asked(
-    hub: Hub, partners: Partners, people: People
-) -> None:
-    party = list(people.schools)[1]
-    body = await hub.ask(f"{party}#administration", FIND, {"name": "Kanarie"})
-    assert body["data"]["findStudents"]["nodes"] == []
-    assert partners.calls() == []
-    assert codes(await hub.ask(TOWN_SEER, FIND, {"name": "Kanarie"})) == ["INVALID_DOCUMENT"]
 
 
 async def test_nothing_of_who_somebody_is_stays_in_the_database_or_a_log(

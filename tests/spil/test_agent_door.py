@@ -39,7 +39,12 @@ async def country(postgres: TestPostgres) -> Country:
     made = await make_country(postgres, "t_agent_door")
     row = agent_source("aaa", made.school[0], harvests=False)
     dialled = Source("zzz", made.school[0], "school", "school-rest", "https://school.example", ("school.example",))
-    rows = (row, replace(row, key="ended"), replace(row, key="other", party=made.other_school[0]), dialled)
+    rows = (
+        row,
+        replace(row, key="ended", answers_live=False),
+        replace(row, key="other", party=made.other_school[0]),
+        dialled,
+    )
     for one in rows:
         await add_source(made.logins.worker, one)
     owner = await asyncpg.connect(made.owner)

@@ -46,7 +46,7 @@ async def listening(scene: Scene) -> tuple[Process, str]:
 def source_at(place: str) -> Source:
     return Source(
         "listens", SCHOOL, "school", "school-rest", f"http://{place}", ("127.0.0.1",), (place,), "env:AGENT_SECRET",
-        options={"page": 12}, answers_live=True,
+        options={"page": 12},
     )  # fmt: skip
 
 

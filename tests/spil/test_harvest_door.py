@@ -140,7 +140,20 @@ async def test_an_export_that_shrank_ends_nobody(hub: Hub, country: Country) -> 
     await bring(hub, country, body(*(row(n) for n in range(12))))
     answer = await bring(hub, country, body(row(0)))
     assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (409, "SYNC_SHRANK")
+    assert "`POST /harvest/proef-csv?confirm=shrink`" in answer.json()["errors"][0]["message"]
     assert ("p5", False) in await held(country)
+
+
+async def test_an_export_that_shrank_is_taken_from_who_confirms_it(hub: Hub, country: Country) -> None:
+    await bring(hub, country, body(*(row(n) for n in range(12))))
+    assert (await bring(hub, country, body(row(0)))).status_code == 409
+    for query in ("confirm=Shrink", "confirm=shrink&part=sidecar", "confirm=shrink&", "confirm", "confirm=yes"):
+        refused = await bring(hub, country, body(row(0)), f"proef-csv?{query}")
+        assert (refused.status_code, refused.json()["errors"][0]["extensions"]["code"]) == (400, "BAD_REQUEST"), query
+    assert ("p5", False) in await held(country)
+    answer = await bring(hub, country, body(row(0)), "proef-csv?confirm=shrink")
+    assert (answer.status_code, answer.json()["ended"]) == (200, 11)
+    assert {("p0", False), ("p5", True)} <= await held(country)
 
 
 async def test_who_brings_is_settled_before_the_body(hub: Hub, country: Country) -> None:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from registry.source_ending import end_source
 from registry.sources import leased, set_state
 from schema.errors import Conflict, SourceDown, SourceMalformed
 from spil.harvest import sync
@@ -143,6 +144,6 @@ async def test_a_paused_source_is_not_read_until_it_is_resumed(world: World) -> 
             await sync(world.worker, feed.key)
         await set_state(world.worker, feed.key, "ACTIVE")
         assert (await sync(world.worker, feed.key)).counts.added == 1
-        await set_state(world.worker, feed.key, "ENDED")
+        await end_source(world.worker, feed.key)
         with pytest.raises(Conflict):
             await set_state(world.worker, feed.key, "ACTIVE")

@@ -243,7 +243,7 @@ async def test_a_full_sync_that_shrank_ends_nobody_until_somebody_confirms_it(wo
         school.put("1001", urenperweek=9)
         school.forgets = True
         before = await held(world)
-        with pytest.raises(SyncShrank):
+        with pytest.raises(SyncShrank, match=f"`spil sources sync {school.key} --confirm-shrink`"):
             await sync(world.worker, school.key)
         assert {one for one in await held(world) if one[2]} == set()
         assert {one[0] for one in await held(world)} == {one[0] for one in before}

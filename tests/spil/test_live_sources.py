@@ -93,6 +93,28 @@ async def test_one_that_cannot_be_used_is_logged_without_its_secret_and_spoils_n
     assert "sesame" not in str(lines)
 
 
+async def test_why_one_cannot_be_used_is_logged_once_and_again_when_that_changes(told: Any) -> None:
+    registry, sources, lines = told
+    row = replace(ROW, credentials="file:/nowhere/sesame")
+
+    async def logged(*rows: Source) -> list[str]:
+        registry.rows = rows
+        lines.clear()
+        await sources.refresh()
+        return [f"{line['event']} {line['source']} {line['code']} {line['what']}" for line in lines]
+
+    (first,) = await logged(row)
+    assert first.startswith("source-unusable aaa SET_UP The credentials")
+    assert await logged(row) == []
+    assert await logged(replace(row, cursor="a harvest moved it")) == []
+    (other,) = await logged(replace(row, protocol="semaphore"))
+    assert "does not speak" in other
+    assert await logged(replace(row, protocol="semaphore")) == []
+    assert len(await logged(replace(row, credentials="file:/elsewhere/sesame"))) == 1
+    assert await logged(ROW) == []
+    assert len(await logged(replace(row, credentials="file:/elsewhere/sesame"))) == 1, "it was mended in between"
+
+
 async def test_what_is_known_stays_while_the_registry_is_away(told: Any) -> None:
     registry, sources, _ = told
     await sources.refresh()

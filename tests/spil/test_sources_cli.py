@@ -92,7 +92,7 @@ async def test_a_feed_is_added_met_read_paused_and_ended(run: Run, tmp_path: Pat
     assert (await in_thread("pause", "feed", run=run)).output == "Paused.\n"
     refused = await in_thread("sync", "feed", run=run)
     assert (refused.exit_code, "paused or ended" in refused.output) == (1, True)
-    assert (await in_thread("end", "feed", run=run)).output == "Ended.\n"
+    assert (await in_thread("end", "feed", run=run)).output == "Ended. Its opportunities closed: 12.\n"
     assert "feed" not in (await in_thread("list", run=run)).output
 
 

@@ -23,7 +23,7 @@ OIN = "00000001001564743000"
 POINT: Actor = ("servicepoint:AM27-WERKCENTRUM", "matching")
 TOWN: Actor = ("municipality:GM0796", "participatie")
 FAR: Actor = ("municipality:GM0014", "participatie")
-SETTINGS = {"from_party": OIN, "to_party": "00000001821002193000", "via_party": "VUM"}
+SETTINGS = {"to_party": "00000001821002193000", "via_party": "VUM"}
 FIELDS = "id title description occupation kinds employerName postcode hoursMin hoursMax startsOn closesOn __typename"
 ASK = f"query($s: VacancySearch!) {{ vacancyHits(search: $s) {{ more hits {{ {FIELDS} }} }} }}"
 WIDE = {"postcode": "5271TH", "distance": 550}
@@ -57,7 +57,7 @@ async def running(
 ) -> AsyncIterator[Exchange]:
     folder = tmp_path_factory.mktemp("vum")
     party, authority = Vum(shared("standards/vum-v3"), {"spil.example": OIN}), Authority(folder)
-    server, ours = authority.issue("127.0.0.1"), authority.issue("spil.example")
+    server, ours = authority.issue("127.0.0.1"), authority.issue("spil.example", oin=OIN)
     tls = {"authority": str(authority.file), "certificate": str(ours.certificate), "key": str(ours.key)}
     (folder / "vum.json").write_bytes(orjson.dumps({"tls": tls}))
     async with AsyncExitStack() as stack:

@@ -105,7 +105,6 @@ async def test_a_token_that_the_source_refuses_is_dropped() -> None:
         (reply(200, b"<html>"), SourceMalformed),
         (reply(200, b'{"access_token":"t","token_type":"DPoP"}'), SourceMalformed),
         (reply(200, b'{"access_token":"t","token_type":"bearer","expires_in":-1}'), SourceMalformed),
-        (reply(200, b'{"access_token":"a b\\r\\nc","token_type":"bearer"}'), SourceMalformed),
         (reply(200, b" " * 100_000), SourceMalformed),
         (reply(302, location="http://127.0.0.1:1/"), SourceRefused),
     ],
@@ -113,7 +112,17 @@ async def test_a_token_that_the_source_refuses_is_dropped() -> None:
 async def test_without_a_token_the_source_is_not_asked(answer: bytes, error: type[Exception]) -> None:
     school = School(lambda _: answer)
     async with school.serving(), school.client(school.place_with(), sleep=Sleeper()) as client:
-        with pytest.raises(error):
+        with pytest.raises(error, match=r"^The token address ") as raised:
+            await client.send(GET, 5.0)
+    moved = "answered with a redirect; redirects are not followed." in str(raised.value)
+    assert moved == answer.startswith(b"HTTP/1.1 302")
+    assert {heard.path for heard in school.heard} == {"/token"}
+
+
+async def test_a_token_that_cannot_be_sent_is_malformed() -> None:
+    school = School(lambda _: reply(200, b'{"access_token":"a b\\r\\nc","token_type":"bearer"}'))
+    async with school.serving(), school.client(school.place_with(), sleep=Sleeper()) as client:
+        with pytest.raises(SourceMalformed):
             await client.send(GET, 5.0)
     assert {heard.path for heard in school.heard} == {"/token"}
 

@@ -279,6 +279,8 @@ async def test_redirects_are_handed_over_and_never_followed() -> None:
         async with Partner(always(moved)).serving() as partner, partner.client() as client:
             answer = await client.send(GET, 5.0)
     assert answer.status == 302
+    with pytest.raises(SourceRefused, match=r"^A source answered with a redirect; redirects are not followed\.$"):
+        answer.ok()
     assert other.connections == 0
     with pytest.raises(SourceRefused):
         answer.ok()

@@ -32,14 +32,14 @@ class Authority:
         self.file = folder / f"{name}.pem"
         self.file.write_bytes(builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
 
-    def issue(self, name: str, *, days: int = 1) -> Pair:
-        """A certificate for a host name or address; one with negative days has ended."""
+    def issue(self, name: str, *, days: int = 1, oin: str | None = None) -> Pair:
+        """For a host name or address; one with negative days has ended. `oin`: as PKIoverheid has it."""
         key = ec.generate_private_key(ec.SECP256R1())
         try:
             other: x509.GeneralName = x509.IPAddress(ipaddress.ip_address(name))
         except ValueError:
             other = x509.DNSName(name)
-        builder = _builder(name, self.name, key.public_key(), days)
+        builder = _builder(name, self.name, key.public_key(), days, oin)
         builder = builder.add_extension(x509.SubjectAlternativeName([other]), False)
         pair = Pair(self.folder / f"{name}-{self.name}.pem", self.folder / f"{name}-{self.name}.key")
         pair.certificate.write_bytes(builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
@@ -61,12 +61,16 @@ def server_tls(pair: Pair, asks: Authority | None = None) -> ssl.SSLContext:
     return context
 
 
-def _builder(name: str, issuer: str, key: ec.EllipticCurvePublicKey, days: int = 1) -> x509.CertificateBuilder:
+def _builder(
+    name: str, issuer: str, key: ec.EllipticCurvePublicKey, days: int = 1, oin: str | None = None
+) -> x509.CertificateBuilder:
+    subject = [x509.NameAttribute(NameOID.COMMON_NAME, name)]
+    subject += [x509.NameAttribute(NameOID.SERIAL_NUMBER, oin)] if oin else []
     now = dt.datetime.now(dt.UTC)
     ends = now + dt.timedelta(days=days)
     return (
         x509.CertificateBuilder()
-        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
+        .subject_name(x509.Name(subject))
         .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, issuer)]))
         .public_key(key)
         .serial_number(x509.random_serial_number())
