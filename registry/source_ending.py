@@ -14,18 +14,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-import asyncpg
-
+from registry.harvest_endings import MARK_GONE
 from registry.harvest_opportunities import end_opportunities
 from registry.session import session
-from registry.sources import BUSY, LOCK, SET_STATE, find_source
+from registry.sources import SET_STATE, find_source, take_leases
 from schema.errors import Conflict
 
 if TYPE_CHECKING:
     from registry.session import Connection
     from registry.sources import Source
 
-PATIENCE = 2.0  # seconds: a reader who was killed leaves its lock in a moment
 ENDED = "This source has ended. What it left is taken over with --for."
 NO_OTHER = "--for is another source that is active and harvests, of the same party and the same kind."
 LIVING = "SELECT reference FROM harvested WHERE source = $1 AND gone_at IS NULL"
@@ -34,9 +32,6 @@ BOTH = """
 SELECT h.reference FROM harvested h JOIN harvested o ON o.source = $2 AND o.reference = h.reference
 WHERE h.source = $1 AND h.gone_at IS NULL AND o.gone_at IS NULL
 """
-MARK_GONE = (
-    "UPDATE harvested SET gone_at = now() WHERE source = $1 AND reference = ANY ($2::text[]) AND gone_at IS NULL"
-)
 FORGET_GONE = """
 DELETE FROM harvested o USING harvested h WHERE o.source = $2 AND o.gone_at IS NOT NULL
 AND h.source = $1 AND h.reference = o.reference AND h.gone_at IS NULL
@@ -99,15 +94,9 @@ async def hand_on(url: str, key: str, other: str) -> tuple[Source, int]:
 
 @asynccontextmanager
 async def _unread(url: str, *keys: str) -> AsyncIterator[Connection]:
-    """A connection that holds the leases of these sources, taken in one order. Raises NotFound, Conflict."""
+    """A connection that holds the leases of these sources. Raises NotFound, Conflict."""
     async with session(url) as connection:
         for key in keys:
             await find_source(connection, key)
-        await connection.execute(f"SET lock_timeout = {int(PATIENCE * 1000)}")
-        try:
-            for key in sorted(set(keys)):
-                await connection.execute(LOCK, key)
-        except asyncpg.LockNotAvailableError:
-            raise Conflict(BUSY) from None
-        await connection.execute("RESET lock_timeout")
+        await take_leases(connection, *keys)
         yield connection

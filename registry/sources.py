@@ -164,20 +164,26 @@ async def municipality_codes(connection: Connection) -> dict[str, str]:
     return {row["name"]: row["code"] for row in await connection.fetch(NAMES)}
 
 
-@asynccontextmanager
-async def leased(url: str, key: str, patience: float = 2.0) -> AsyncIterator[tuple[Connection, Source]]:
-    """The source, on a connection that alone reads it. Raises NotFound, Conflict (another reads it, or it is paused).
+async def take_leases(connection: Connection, *keys: str, patience: float = 2.0) -> None:
+    """Nobody else reads these sources while the connection lives; taken in one order. Raises Conflict.
 
     `patience` in seconds: a reader who was killed leaves its lock in a moment.
     """
+    await connection.execute(f"SET lock_timeout = {int(patience * 1000)}")
+    try:
+        for key in sorted(set(keys)):
+            await connection.execute(LOCK, key)
+    except asyncpg.LockNotAvailableError:
+        raise Conflict(BUSY) from None
+    await connection.execute("RESET lock_timeout")
+
+
+@asynccontextmanager
+async def leased(url: str, key: str, patience: float = 2.0) -> AsyncIterator[tuple[Connection, Source]]:
+    """The source, on a connection that alone reads it. Raises NotFound, Conflict (another does, or it is paused)."""
     async with session(url) as connection:
         await find_source(connection, key)
-        await connection.execute(f"SET lock_timeout = {int(patience * 1000)}")
-        try:
-            await connection.execute(LOCK, key)
-        except asyncpg.LockNotAvailableError:
-            raise Conflict(BUSY) from None
-        await connection.execute("RESET lock_timeout")
+        await take_leases(connection, key, patience=patience)
         source = await find_source(connection, key)  # as whoever read it before left it
         if source.state != "ACTIVE":
             raise Conflict(NOT_ACTIVE)

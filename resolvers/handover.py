@@ -30,7 +30,7 @@ from typing import Any
 from uuid import uuid4
 
 from auth.viewer import Viewer
-from connectors.values import is_number
+from connectors.values import eleven_test, is_number
 from federation.catalogue import Expression, Form, Live, Many, Rows
 from resolvers.held import accept, hold, hold_own
 from schema.errors import BadInput, CaseNumberRefused, CodeRefused, Conflict, NotFound, Refused, TooManyTries
@@ -107,20 +107,11 @@ def read_code(text: str) -> str:
     return plain
 
 
-def passes_eleven(digits: str) -> bool:
-    """Whether eight or nine digits may be a BSN (*elfproef*)."""
-    if len(digits) not in (8, 9) or not digits.isascii() or not digits.isdigit() or not int(digits):
-        return False
-    weights = (9, 8, 7, 6, 5, 4, 3, 2, -1)
-    total = sum(int(digit) * weight for digit, weight in zip(digits.zfill(9), weights, strict=True))
-    return total % 11 == 0
-
-
 def check_case_number(text: str) -> str:
     """Raises CaseNumberRefused for what may hold a BSN, with or without separators."""
     if not CASE_NUMBER.fullmatch(text) or not is_number(text):
         raise BadInput(NO_CASE_NUMBER)
-    if any(passes_eleven(run) for run in (*re.findall("[0-9]+", text), re.sub("[^0-9]", "", text))):
+    if any(eleven_test(run) for run in (*re.findall("[0-9]+", text), re.sub("[^0-9]", "", text))):
         raise CaseNumberRefused
     return text
 

@@ -9,7 +9,8 @@ from uuid import uuid4
 
 import pytest
 
-from resolvers.handover import Codes, check_case_number, passes_eleven, read_code
+from connectors.values import eleven_test
+from resolvers.handover import Codes, check_case_number, read_code
 from schema.errors import BadInput, CaseNumberRefused
 from tests.hub_kit import codes
 from tests.resolvers.access_kit import OTHER_TOWN, SCHOOL, TOWN, Scene, at_once, open_scene, today
@@ -187,11 +188,11 @@ def test_what_stays_a_case_number(told: str) -> None:
 
 
 def test_the_eleven_test() -> None:
-    assert passes_eleven("111222333")
-    assert passes_eleven("10000008") == passes_eleven("010000008")
-    assert not passes_eleven("111222334")
-    assert not passes_eleven("000000000")
-    assert not passes_eleven("1112223334")
+    assert eleven_test("111222333")
+    assert eleven_test("10000008") == eleven_test("010000008")
+    assert not eleven_test("111222334")
+    assert not eleven_test("000000000")
+    assert not eleven_test("1112223334")
 
 
 def test_a_code_is_read_as_people_write_it() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -14,23 +14,10 @@ from connectors.everything import PROTOCOLS
 from registry.sources import Source, add_source, set_state
 from schema.errors import Conflict
 from spil.cli import cli
-from tests.conftest import TestPostgres
-from tests.spil.harvest_kit import POINT, SCHOOL, TOWN, World, empty, world_of
+from tests.spil.harvest_kit import POINT, SCHOOL, TOWN, World
 
 Run = Callable[..., Any]
 LIVE = Source("aaa", SCHOOL, "school", "school-rest", "https://school.example", ("school.example",), answers_live=True)
-
-
-@pytest.fixture(scope="module")
-async def database(postgres: TestPostgres) -> AsyncIterator[World]:
-    async with world_of(postgres) as made:
-        yield made
-
-
-@pytest.fixture
-async def world(database: World) -> World:
-    await empty(database)
-    return database
 
 
 @pytest.fixture

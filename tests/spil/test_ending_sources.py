@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,7 +16,6 @@ from registry.sources import Source, add_source, leased, set_state
 from schema.errors import Conflict, NotFound
 from spil.cli import cli
 from spil.harvest import sync
-from tests.conftest import TestPostgres
 from tests.spil.harvest_kit import (
     GUIDANCE,
     POINT,
@@ -25,27 +24,13 @@ from tests.spil.harvest_kit import (
     Feed,
     SchoolSystem,
     World,
-    empty,
     joined,
     student,
     vacancy,
-    world_of,
 )
 
 OPEN = "SELECT count(*) FROM access WHERE seer = $1 AND ended_at = 'infinity'"
 HELD = "SELECT source, reference FROM harvested WHERE gone_at IS NULL ORDER BY 1, 2"
-
-
-@pytest.fixture(scope="module")
-async def database(postgres: TestPostgres) -> AsyncIterator[World]:
-    async with world_of(postgres) as made:
-        yield made
-
-
-@pytest.fixture
-async def world(database: World) -> World:
-    await empty(database)
-    return database
 
 
 @pytest.fixture

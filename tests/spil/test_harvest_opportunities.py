@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -12,21 +11,8 @@ from registry.sources import leased, set_state
 from schema.errors import Conflict, SourceDown, SourceMalformed
 from spil.harvest import sync
 from spil.partners import today
-from tests.conftest import TestPostgres
-from tests.spil.harvest_kit import POINT, Feed, World, empty, joined, stamps, vacancy, world_of
+from tests.spil.harvest_kit import POINT, Feed, World, joined, stamps, vacancy
 from tests.wire.partner_kit import always, reply
-
-
-@pytest.fixture(scope="module")
-async def database(postgres: TestPostgres) -> AsyncIterator[World]:
-    async with world_of(postgres) as made:
-        yield made
-
-
-@pytest.fixture
-async def world(database: World) -> World:
-    await empty(database)
-    return database
 
 
 def feed_of(count: int) -> Feed:

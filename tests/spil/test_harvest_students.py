@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
@@ -10,14 +9,12 @@ import pytest
 from schema.errors import SyncShrank
 from spil.harvest import sync
 from spil.partners import today
-from tests.conftest import TestPostgres
 from tests.spil.harvest_kit import (
     GUIDANCE,
     SCHOOL,
     TOWN,
     SchoolSystem,
     World,
-    empty,
     grant,
     held,
     joined,
@@ -26,23 +23,10 @@ from tests.spil.harvest_kit import (
     stamps,
     student,
     told,
-    world_of,
 )
 
 WORK = f"{TOWN}#participatie"
 WMO = f"{TOWN}#wmo"
-
-
-@pytest.fixture(scope="module")
-async def database(postgres: TestPostgres) -> AsyncIterator[World]:
-    async with world_of(postgres) as made:
-        yield made
-
-
-@pytest.fixture
-async def world(database: World) -> World:
-    await empty(database)
-    return database
 
 
 def school_of(count: int) -> SchoolSystem:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,22 +13,9 @@ import pytest
 from click.testing import CliRunner
 
 from spil.cli import cli
-from tests.conftest import TestPostgres
-from tests.spil.harvest_kit import BRIN, MAPPING, POINT, SCHOOL, Feed, World, empty, vacancy, world_of
+from tests.spil.harvest_kit import BRIN, MAPPING, POINT, SCHOOL, Feed, World, vacancy
 
 Run = Callable[..., Any]
-
-
-@pytest.fixture(scope="module")
-async def database(postgres: TestPostgres) -> AsyncIterator[World]:
-    async with world_of(postgres) as made:
-        yield made
-
-
-@pytest.fixture
-async def world(database: World) -> World:
-    await empty(database)
-    return database
 
 
 @pytest.fixture
