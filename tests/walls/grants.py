@@ -56,15 +56,22 @@ _OWN_SCHOOL = {
 }
 # The keeper's functions are all that commands may do to rights: what they rest on, and the cases.
 _CASES = dict.fromkeys(["support_request", "handover", "handover_try", "safety_net", "lead_offer"], "*")
+# Each its own log; of an event about somebody what it was, and of none who else was told.
+_LOG = {"event_log": "*", "stream_head": "*"}
+_EVENT = {"outbox": "id type subject_kind student case_type case_n details recorded", **_LOG}
+_EVENT_ABOUT_NOBODY = {"outbox": "id type subject_kind details recorded", **_LOG}
 _SOURCES = {"source": "key party kind protocol harvests answers_live state added_at", "source_run": "*"}
 SELECT: Said = {
     "directory": {**_ALL, **_OFFERS, **_FILLED},
-    "school": {**_ALL, **_SOURCES, **_OFFERS, **_PARTY, **_STATE, **_STUDENT, "link": "*", **_REQUEST, **_OWN_SCHOOL},
-    "municipality": {**_ALL, **_SOURCES, **_OFFERS, **_PARTY, **_STATE, **_STUDENT, **_KEYS, **_REQUEST},
-    "service_point": {**_ALL, **_SOURCES, **_OFFERS, **_PARTY, **_STATE, **_CANDIDATE},
-    "employer": {**_ALL, **_OFFERS, **_PARTY, **_FILLED, **_CANDIDATE, **_KEYS},
-    "coordinator": {**_ALL, **_SOURCES, **_OFFERS, **_PARTY, **_STATE, **_HISTORY},
-    "national": {**_ALL, **_SOURCES, **_OFFERS, **_PARTY, **_STATE, **_HISTORY, "contact_point_history": "*"},
+    "school": {**_ALL, **_SOURCES, **_OFFERS, **_PARTY, **_STATE, **_STUDENT, "link": "*", **_REQUEST, **_OWN_SCHOOL, **_EVENT},
+    "municipality": {**_ALL, **_SOURCES, **_OFFERS, **_PARTY, **_STATE, **_STUDENT, **_KEYS, **_REQUEST, **_EVENT},
+    "service_point": {**_ALL, **_SOURCES, **_OFFERS, **_PARTY, **_STATE, **_CANDIDATE, **_EVENT},
+    "employer": {**_ALL, **_OFFERS, **_PARTY, **_FILLED, **_CANDIDATE, **_KEYS, **_EVENT},
+    "coordinator": {**_ALL, **_SOURCES, **_OFFERS, **_PARTY, **_STATE, **_HISTORY, **_EVENT_ABOUT_NOBODY},
+    "national": {
+        **{**_ALL, **_SOURCES, **_OFFERS, **_PARTY, **_STATE, **_HISTORY, **_EVENT_ABOUT_NOBODY},
+        "contact_point_history": "*",
+    },
     "command": {**_ALL, **_PARTY, **_STATE, **_HISTORY, "contact_point_history": "*", "command": "*"},
     "scribe": {},
     "keeper": {
@@ -103,6 +110,7 @@ GUARDED = [
     "coordinator_post_history",
     "covers",
     "credential",
+    "event_log",
     "handover",
     "handover_try",
     "inbound_event",
@@ -117,6 +125,7 @@ GUARDED = [
     "sight",
     "source",
     "source_run",
+    "stream_head",
     "student",
     "student_profile",
     "support_request",
