@@ -63,7 +63,18 @@ _EVENT_ABOUT_NOBODY = {"outbox": "id type subject_kind details recorded", **_LOG
 _SOURCES = {"source": "key party kind protocol harvests answers_live state added_at", "source_run": "*"}
 SELECT: Said = {
     "directory": {**_ALL, **_OFFERS, **_FILLED},
-    "school": {**_ALL, **_SOURCES, **_OFFERS, **_PARTY, **_STATE, **_STUDENT, "link": "*", **_REQUEST, **_OWN_SCHOOL, **_EVENT},
+    "school": {
+        **_ALL,
+        **_SOURCES,
+        **_OFFERS,
+        **_PARTY,
+        **_STATE,
+        **_STUDENT,
+        "link": "*",
+        **_REQUEST,
+        **_OWN_SCHOOL,
+        **_EVENT,
+    },
     "municipality": {**_ALL, **_SOURCES, **_OFFERS, **_PARTY, **_STATE, **_STUDENT, **_KEYS, **_REQUEST, **_EVENT},
     "service_point": {**_ALL, **_SOURCES, **_OFFERS, **_PARTY, **_STATE, **_CANDIDATE, **_EVENT},
     "employer": {**_ALL, **_OFFERS, **_PARTY, **_FILLED, **_CANDIDATE, **_KEYS, **_EVENT},
