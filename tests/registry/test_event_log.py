@@ -1,4 +1,4 @@
-"""Positions without a hole, in the order of what happened, from one who leads; the old leaves, and a new epoch begins."""
+"""Positions without a hole, in the order of what happened, from one who leads; the old leaves, an epoch begins."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from registry import reference
 from registry.event_epochs import renew_epochs
 from registry.event_log import Lead, lag_of, leading
 from registry.migrate import Logins
@@ -23,10 +24,23 @@ VALUES ('nl.arbeidstoeleiding.plaatsing-gestart.v1', $1, $2, $3, $4)
 """
 
 
-@pytest.fixture
-async def owner(fresh_database: str) -> AsyncIterator[Any]:
-    """The owner's connection, to a registry in which nothing has happened."""
+@pytest.fixture(scope="module")
+async def registry(fresh_database: str) -> str:
+    """A registry with a school."""
+    await reference.load(fresh_database)
     connection = await asyncpg.connect(fresh_database)
+    await connection.execute("""
+        INSERT INTO school (brin, name, kind, municipality, region, fictitious, source, digest, seen_on)
+        SELECT '90ZX00', 'School', 'PRO', m.code, m.region, true, 'seed', 'x', '2026-01-01'
+        FROM municipality m WHERE m.code = 'GM0796'""")
+    await connection.close()
+    return fresh_database
+
+
+@pytest.fixture
+async def owner(registry: str) -> AsyncIterator[Any]:
+    """The owner's connection, to a registry in which nothing has happened."""
+    connection = await asyncpg.connect(registry, server_settings={"lock_timeout": "5s"})
     await connection.execute(
         "TRUNCATE outbox, event_log, stream_head, sight, access, student CASCADE;"
         " UPDATE leader SET token = 0, holder = NULL, since_at = NULL, until_at = '-infinity';"
@@ -47,7 +61,7 @@ async def tell(owner: Any, *seers: str, student: Any = None, kind: str = "NONE",
 
 
 async def young_person(owner: Any) -> Any:
-    return await owner.fetchval("INSERT INTO student (source) VALUES ('x') RETURNING id")
+    return await owner.fetchval("INSERT INTO student (school, source) VALUES ('90ZX00', 'x') RETURNING id")
 
 
 async def log_of(owner: Any, seer: str) -> list[tuple[int, int, int]]:
@@ -93,7 +107,7 @@ async def write_many(url: str, students: list[Any], writer: int, count: int) -> 
             await transaction.start()
             await connection.execute("SELECT FROM student WHERE id = $1 FOR NO KEY UPDATE", student)
             number = await connection.fetchval(
-                "INSERT INTO turn (student, n) SELECT $1, coalesce(max(n), 0) + 1 FROM turn WHERE student = $1 RETURNING n",
+                "INSERT INTO turn SELECT $1, coalesce(max(n), 0) + 1 FROM turn WHERE student = $1 RETURNING n",
                 student,
             )
             seers = rng.sample(SEERS, rng.randint(1, 3))
@@ -157,6 +171,7 @@ async def test_of_two_one_leads_and_who_was_replaced_writes_nothing(
 async def test_a_batch_under_way_holds_the_lead_back(owner: Any, lead: Lead, fresh_logins: Logins) -> None:
     """Another takes the lead only when the statement of the one before has ended, and sees all that it wrote."""
     token = await taken(lead)
+    await owner.execute("UPDATE leader SET until_at = clock_timestamp() WHERE name = 'sequencer'")
     await tell(owner, SEERS[0], n=1)
     async with leading(fresh_logins.worker) as other:
         holding = await asyncpg.connect(fresh_logins.worker)
@@ -164,11 +179,10 @@ async def test_a_batch_under_way_holds_the_lead_back(owner: Any, lead: Lead, fre
         await slow.start()
         assert await holding.fetchval("SELECT sequence_events($1, 500, '1 microsecond')", token) == 1
         taking = asyncio.create_task(other.take("other", LEASE))
-        blocked = (
-            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-        )
-        while not await owner.fetchval(blocked):  # noqa: ASYNC110 - what is polled is Postgres
-            await asyncio.sleep(0.01)
+        blocked = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+        async with asyncio.timeout(10):
+            while not await owner.fetchval(blocked):  # noqa: ASYNC110 - what is polled is Postgres
+                await asyncio.sleep(0.01)
         await slow.commit()
         newer = await taking
         assert newer == token + 1
