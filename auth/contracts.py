@@ -88,6 +88,8 @@ VISIBLE: Mapping[str, frozenset[Role]] = {
     "AccessGrant": _SCHOOL,
     "SupportRequest": _STUDENTS,
     "WarmHandover": _SCHOOL,
+    "Subscription": _PARTIES,
+    "Event": _PARTIES,
     "Mutation": _CONTACTS | _EMPLOYER,
     "ContactPointPayload": _CONTACTS,
     "AccessPayload": _SEERS,
@@ -96,6 +98,9 @@ VISIBLE: Mapping[str, frozenset[Role]] = {
 
 EXCEPT: Mapping[str, frozenset[Role]] = {
     "Viewer.name": _PARTIES,
+    "Event.student": _STUDENTS,
+    "Event.candidate": _CANDIDATES,
+    "Subscription.uitval": _SEERS,
     "CoordinatorPost.state": _PARTNERS,
     "CoordinatorPost.holder": _PARTNERS,
     "CoordinatorPost.organisation": _PARTNERS,

@@ -42,7 +42,16 @@ _AND_NEIGHBOURS = (
     " WHERE p.party = {viewer.party})"
 )
 
+# An event of one's own log. Of what it was, wall 3 says the same over `seers`, which no reader can see.
+_EVENTS = {
+    "event_log": "{seer} = {viewer.seer}",
+    "outbox": "CASE {subject_kind} WHEN 'STUDENT' THEN (SELECT s.seen_until > now() FROM sight s"
+    " WHERE s.seer = {viewer.seer} AND s.student = {student}) WHEN 'ENDING' THEN {student} IS NOT NULL ELSE true END",
+}
+_EVENTS_OF_NOBODY = {"event_log": "{seer} = {viewer.seer}", "outbox": "{subject_kind} = 'NONE'"}
+
 _SEERS = {
+    **_EVENTS,
     "sight": _IN_LISTS,
     "sight_case": _IN_A_CASE,
     "student_profile": _OF_CANDIDATE,
@@ -110,11 +119,13 @@ PREDICATES: Mapping[Role, Mapping[str, str]] = {
     },
     Role.COORDINATOR: {
         **_SOURCES_OF_REGION,
+        **_EVENTS_OF_NOBODY,
         "opportunity": f"({{public}} OR {{region}} = ANY ({_OWN_REGIONS}))",
         "coordinator_post_history": "'coordinator:' || {region} = {viewer.party}",
     },
     Role.NATIONAL: {
         **_sources("{viewer.function} <> 'reader'"),
+        **_EVENTS_OF_NOBODY,
         "contact_point": "(NOT {partner_only} OR {viewer.function} <> 'reader')",
         "coordinator_post_history": "{viewer.function} <> 'reader'",
         "opportunity": "{public}",

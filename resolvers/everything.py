@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from federation.catalogue import Ask, Catalogue, Constant, Finder, Keyed, Many, One, Page, Rows
-from resolvers import access, directory, handover, people, sources, support_request, vacancies
+from resolvers import access, directory, events, handover, people, sources, support_request, vacancies
 from schema.scalars import Brin, KvK, MunicipalityCode, RegionCode
 
 QUERY = Rows(
@@ -41,6 +41,8 @@ QUERY = Rows(
 
 TYPES: Mapping[str, Rows] = {
     "Query": QUERY,
+    "Subscription": events.SUBSCRIPTION,
+    "Event": events.EVENT,
     "_Service": Rows("(SELECT 1)", {"sdl": Constant("sdl")}, tables=()),
     "Viewer": directory.VIEWER,
     "Region": directory.REGION,

@@ -154,6 +154,32 @@ class LiveInSubscription(Refused):
     sentence = "Fields that are asked live at a source cannot stand in a subscription."
 
 
+class StreamNeeded(Refused):
+    code = "STREAM_NEEDED"
+    sentence = (
+        "A subscription comes over WebSocket (graphql-transport-ws), or by POST with Accept text/event-stream."
+    )
+    status = 400
+
+
+class EpochChanged(Refused):
+    code = "EPOCH_CHANGED"
+    sentence = (
+        "These positions were numbered anew: a tail of the log may be lost. Go on from `extensions.cursor`, and hold"
+        " what you have against `completeness`."
+    )
+
+
+class CursorExpired(Refused):
+    code = "CURSOR_EXPIRED"
+    sentence = "The log no longer goes back to this cursor. The oldest that can be had is `extensions.cursor`."
+
+
+class TokenExpired(Refused):
+    code = "TOKEN_EXPIRED"
+    sentence = "The token of this stream has ended. Come back with a new one, after the last cursor."
+
+
 class TooMuch(Refused):
     """A limit that bounds load; each has a knob of its own."""
 
@@ -207,6 +233,16 @@ class AnswerTooLarge(TooMuch):
 class TooSlow(TooMuch):
     code = "TOO_SLOW"
     sentence = "The answer took longer than this hub works on one request. Ask for less at once."
+
+
+class TooManySubscriptions(TooMuch):
+    code = "TOO_MANY_SUBSCRIPTIONS"
+    sentence = "One socket has at most ten operations at once. Complete one, or open another socket."
+
+
+class SlowConsumer(TooMuch):
+    code = "SLOW_CONSUMER"
+    sentence = "Events came faster than they were taken. Subscribe again after `extensions.cursor`: nothing is lost."
 
 
 class TooManyRequests(TooMuch):
