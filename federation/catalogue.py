@@ -135,6 +135,7 @@ class Page:
     through: str | None = None
     given: str | None = None  # says when it is a page and not null
     driven: Driver | None = None  # null where the source could not be asked
+    lives: str | None = None  # over the keys of a cursor, {0}, {1} ...: true, or an error of the database's
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from federation.plan import EPOCH, NOT_THERE, POSITIONS, Plan
 from federation.variables import coerce
 from schema.errors import LiveInSubscription, SpilError
 
-LABEL: Final = "events"  # what the cursors of a party's log are sealed to
+LABEL: Final = "Query.events:POS:ASC"  # of every cursor of the log, wherever it is shown: as the page's
 MOST: Final = 100  # positions of one reading
 BETWEEN: Final = b"\x1e"  # between two answers of a batch: stands in no JSON text
 

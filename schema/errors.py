@@ -51,6 +51,19 @@ class BadCursor(Refused):
     sentence = "This cursor was not made for this list, order and party. Start again without it."
 
 
+class CursorExpired(Refused):
+    code = "CURSOR_EXPIRED"
+    sentence = "What follows this cursor is not kept any more. `events(first: 1)` is the oldest that is; a stream names it."
+
+
+class EpochChanged(Refused):
+    code = "EPOCH_CHANGED"
+    sentence = (
+        "The hub lost the end of its log and began another epoch. Compare what you have with `events`, without `after`;"
+        " a stream names the cursor to go on from."
+    )
+
+
 class BadDocument(Refused):
     code = "BAD_DOCUMENT"
     sentence = "The GraphQL document cannot be read."
@@ -129,6 +142,14 @@ class EventRefused(Refused):
     status = 422
 
 
+class NobodyHears(Refused):
+    code = "NOBODY_HEARS"
+    sentence = (
+        "No school and no municipality follows this young person any more: nobody would hear this, and it is not kept."
+        " Call the desk that `contact(topic: PUPILS_TO_WORK, at: ...)` gives."
+    )
+
+
 class ConsentMissing(Refused):
     code = "CONSENT_MISSING"
     sentence = "This rests on a consent that is not there, or no more. Use `recordConsent` first."
@@ -160,19 +181,6 @@ class StreamNeeded(Refused):
         "A subscription comes over WebSocket (graphql-transport-ws), or by POST with Accept text/event-stream."
     )
     status = 400
-
-
-class EpochChanged(Refused):
-    code = "EPOCH_CHANGED"
-    sentence = (
-        "These positions were numbered anew: a tail of the log may be lost. Go on from `extensions.cursor`, and hold"
-        " what you have against `completeness`."
-    )
-
-
-class CursorExpired(Refused):
-    code = "CURSOR_EXPIRED"
-    sentence = "The log no longer goes back to this cursor. The oldest that can be had is `extensions.cursor`."
 
 
 class TokenExpired(Refused):
