@@ -53,7 +53,7 @@ class BadCursor(Refused):
 
 class CursorExpired(Refused):
     code = "CURSOR_EXPIRED"
-    sentence = "What follows this cursor is not kept any more. `events(first: 1)` is the oldest that is; a stream names it."
+    sentence = "What follows this cursor is not kept any more. `events(first: 1)` is the oldest that is."
 
 
 class EpochChanged(Refused):
@@ -177,9 +177,7 @@ class LiveInSubscription(Refused):
 
 class StreamNeeded(Refused):
     code = "STREAM_NEEDED"
-    sentence = (
-        "A subscription comes over WebSocket (graphql-transport-ws), or by POST with Accept text/event-stream."
-    )
+    sentence = "A subscription comes over WebSocket (graphql-transport-ws), or by POST with Accept text/event-stream."
     status = 400
 
 

@@ -66,6 +66,8 @@ class EventStream:
             await self._last(refusal(problems.problems, self._request_id))
             return Answer(problems=[*problems.problems])
         self._subscriber = subscriber
+        # A place without an event: who is cut off before the first one comes back to here.
+        await self._body(b"id: %s\n\n" % subscriber.cursor.encode())
         await self._hold()
         return None
 

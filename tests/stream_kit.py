@@ -43,7 +43,9 @@ class Telling:
         await self.sequence()
 
     async def sequence(self) -> None:
-        token = await self.owner.fetchval("UPDATE leader SET token = token + 1 WHERE name = 'sequencer' RETURNING token")
+        token = await self.owner.fetchval(
+            "UPDATE leader SET token = token + 1 WHERE name = 'sequencer' RETURNING token"
+        )
         while await self.owner.fetchval("SELECT sequence_events($1, 1000, interval '1 minute')", token):
             pass
 

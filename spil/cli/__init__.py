@@ -39,6 +39,7 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("clients", "spil.cli.clients:clients", "Which portal may act for whom: add, list, end."),
     Entry("agreements", "spil.cli.agreements:agreements", "Who signed the covenant or the terms: add, list, end."),
     Entry("sources", "spil.cli.sources:sources", "The partner systems: add, check, list, sync, pause, end."),
+    Entry("events", "spil.cli.events:events", "What parties are told: tail."),
     Entry("agent", "spil.cli.agent:agent", "Answer the hub for a school, from its exports."),
     Entry("seed", "spil.cli.seed:seed", "Fill an empty database with a fictitious country."),
     Entry("explain", "spil.cli.explain:explain", "Print what the hub would do for a query."),
