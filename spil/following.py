@@ -1,6 +1,6 @@
 """A terminal that follows a party's events: over SSE, from cursor to cursor, whatever ends a connection.
 
-Law: nothing is printed twice, and nothing is passed over: every connection begins after the last event that was printed.
+Law: nothing is passed over: every connection begins after the last event that was printed.
 """
 
 from __future__ import annotations

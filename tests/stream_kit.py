@@ -18,6 +18,9 @@ INSERT INTO outbox (type, subject_kind, student, seers, details)
 """
 
 
+LEAD = "UPDATE leader SET token = token + 1 WHERE name = 'sequencer' RETURNING token"
+
+
 @dataclass
 class Telling:
     """The owner's connection, and what is told by it."""

@@ -1,81 +1,72 @@
-"""`spil events`: what parties are told."""
+"""`spil events`: following a party's, how the event logs fare, and a new epoch after a restore."""
 
 from __future__ import annotations
 
-import asyncio
-import json
-import os
-from pathlib import Path
+from dataclasses import asdict
 
 import click
 
 from spil.cli import Entry, Listed
+from spil.cli.administration import as_json
 
-COMMANDS = (Entry("tail", "spil.cli.events:tail", "Follow the events of a party on a running hub."),)
+COMMANDS = (
+    Entry("tail", "spil.cli.event_tail:tail", "Follow the events of a party on a running hub."),
+    Entry("lag", "spil.cli.events:lag", "How many events wait for delivery, and who leads."),
+    Entry("renew", "spil.cli.events:renew", "Begin a new epoch, after a restore from a backup."),
+)
 
 
 @click.command(name="events", cls=Listed, entries=COMMANDS)
 def events() -> None:
-    """What parties are told, in order and without a hole."""
+    """What happened, on its way to whom it concerns."""
 
 
 @click.command()
-@click.option("--party", required=True, help="The party's key, such as municipality:GM0796.")
-@click.option("--function", "duty", required=True, help="The party's function, such as participatie.")
-@click.option("--after", help="A cursor: what follows it comes first. Default: from now on.")
-@click.option("--types", help="Only these, by commas: UITVAL_GEMELD,UITVAL_OPGEPAKT. What is withheld always comes.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object per line, with its cursor.")
-@click.option(
-    "--token-file", type=click.Path(path_type=Path), help="A file with the token, read anew for each connection."
-)
-@click.option("--url", help="Where the hub listens; default: where this checkout's demo says it does.")
-def tail(
-    party: str,
-    duty: str,
-    after: str | None,
-    types: str | None,
-    as_json: bool,
-    token_file: Path | None,
-    url: str | None,
-) -> None:
-    """Follow the events of a party, one line each, until Ctrl-C. It comes back by itself, where it was.
-
-    The token is that of --token-file, or of SPIL_TOKEN, or else one of the running demo; it needs the scope `events`.
+@click.option("--most", type=click.FloatRange(0), metavar="SECONDS", help="Exit 1 when the oldest waits longer.")
+@as_json
+def lag(most: float | None, as_json: bool) -> None:
+    """Print how many events wait for their positions, since when the oldest does, and which `spil deliver` leads.
 
     \b
-      scripts/spil events tail --party municipality:GM0796 --function participatie
-      scripts/spil events tail --party school:18BR00 --function guidance --types UITVAL_GEMELD --json
-      scripts/spil events tail --party uwv --function uwv --url https://hub.example --token-file token.txt
+      spil events lag
+      spil events lag --most 30      for a monitor: exit 1 when the oldest waits longer, or nobody leads
     """
-    from auth.viewer import party_kind
-    from schema.errors import SetUp
-    from spil.cli.token import ask, default_address
-    from spil.following import Following, line_of
-    from spil.settings import read
+    from registry.event_log import lag_of
+    from spil.cli import finish
+    from spil.cli.administration import database, show
 
-    kind = party_kind(party)
-    if kind is None:
-        raise SetUp("There is no party of that form. Such as: municipality:GM0796, school:18BR00, employer:90000001.")
-    base = (url or default_address(read(os.environ).port)).rstrip("/")
-
-    async def token() -> str:
-        if token_file is not None:
-            return token_file.read_text(encoding="utf-8").strip()
-        return os.environ.get("SPIL_TOKEN") or await ask(base, party, duty, None, None)
-
-    following = Following(base, kind.role, token, _aside, (types or "").replace(",", " ").split(), after)
-
-    async def run() -> None:
-        async for event in following.events():
-            click.echo(json.dumps(event) if as_json else line_of(event))
-
-    try:
-        asyncio.run(run())
-    except KeyboardInterrupt:
-        if following.cursor:
-            _aside(f"To go on from here: --after {following.cursor}")
+    found = asdict(finish(lag_of(database())))
+    if found["seconds"] is not None:
+        found["seconds"] = round(found["seconds"], 3)
+    show([found], ("waiting", "oldest", "seconds", "holder", "since"), as_json)
+    if most is not None and (found["holder"] is None or (found["seconds"] or 0) > most):
+        raise click.exceptions.Exit(1)
 
 
-def _aside(words: str) -> None:
-    """Beside the events, so that a pipe has those alone."""
-    click.echo(words, err=True)
+@click.command()
+@click.option("--party", help="Only the streams of this party.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@as_json
+def renew(party: str | None, yes: bool, as_json: bool) -> None:
+    """Begin a new epoch of every event log: after a restore from a backup, before anything is started on it.
+
+    What happened after the backup was made is lost to this hub, but its receivers may have got it. In a new epoch
+    positions begin at 1, so that none is given twice. What receivers get: subscribers EPOCH_CHANGED with a cursor from
+    which to go on; webhooks ids of the new epoch. Each reads `events` after its last cursor, to get what this hub still
+    holds of the old epoch, and asks anew what it believes to know.
+
+    \b
+      spil events renew
+      spil events renew --party municipality:GM0796
+    """
+    from registry.event_epochs import renew_epochs
+    from spil.cli import finish
+    from spil.cli.administration import database, kind_of, show
+
+    if party is not None:
+        kind_of(party)
+    url = database()
+    if not yes:
+        click.confirm("A new epoch for " + ("every stream?" if party is None else "its streams?"), abort=True, err=True)
+    rows = finish(renew_epochs(url, party))
+    show(rows, ("seer", "was_epoch", "was_pos", "epoch"), as_json)
