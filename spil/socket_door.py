@@ -146,7 +146,9 @@ class Socket:
         except TimeoutError:
             raise Close(SILENT, "Connection initialisation timeout") from None
         try:
-            self.authorization = authorization(message.get("payload") or {}) or authorization_of(self._scope["headers"])
+            self.authorization = authorization(message.get("payload") or {})
+            if self.authorization is None:
+                self.authorization = authorization_of(self._scope["headers"])
             self.viewer = await self._serving.callers.speaker(self.authorization, self._scope, self.said)
         except Unauthenticated:
             raise Close(REFUSED, "Forbidden: the token does not count here.") from None
