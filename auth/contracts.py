@@ -92,6 +92,7 @@ VISIBLE: Mapping[str, frozenset[Role]] = {
     "ContactPointPayload": _CONTACTS,
     "AccessPayload": _SEERS,
     "PostPayload": _HISTORY,
+    **dict.fromkeys(("Webhook", "WebhookKey", "DeadLetter", "WebhookPayload"), _PARTIES),
 }
 
 EXCEPT: Mapping[str, frozenset[Role]] = {

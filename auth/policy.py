@@ -68,12 +68,19 @@ def _sources(which: str) -> dict[str, str]:
 _OWN_SOURCES = _sources("{party} = {viewer.party}")
 _SOURCES_OF_REGION = _sources(f"{_REGION_OF} = {{viewer.key}}")
 
+# Where a party has its events brought, and what could not be: its own, and nobody else's.
+_OWN_WEBHOOKS = {
+    **dict.fromkeys(("webhook", "webhook_progress", "delivery"), "{seer} = {viewer.seer}"),
+    "webhook_key": "(SELECT w.seer = {viewer.seer} FROM webhook w WHERE w.id = {webhook})",
+}
+
 PREDICATES: Mapping[Role, Mapping[str, str]] = {
     Role.PUBLIC: {
         "contact_point": "NOT {partner_only}",
         "opportunity": "{public}",
     },
     Role.SCHOOL: {
+        **_OWN_WEBHOOKS,
         **_SEERS,
         **_OWN_SOURCES,
         "handover": "{from_seer} = {viewer.seer} AND {person.until_identified} > now()",
@@ -86,6 +93,7 @@ PREDICATES: Mapping[Role, Mapping[str, str]] = {
         "opportunity": f"({{public}} OR {{region}} = ANY ({_AND_NEIGHBOURS}))",
     },
     Role.SERVICE_POINT: {
+        **_OWN_WEBHOOKS,
         **_SEERS,
         **_OWN_SOURCES,
         "placement": _of_case("PLACEMENT")
@@ -93,6 +101,7 @@ PREDICATES: Mapping[Role, Mapping[str, str]] = {
         "opportunity": f"({{public}} OR {{service_point}} = {{viewer.party}} OR {{region}} = ANY ({_OWN_REGIONS}))",
     },
     Role.MUNICIPALITY: {
+        **_OWN_WEBHOOKS,
         **_SEERS,
         **_OWN_SOURCES,
         "lead": _OF_CANDIDATE,
@@ -102,6 +111,7 @@ PREDICATES: Mapping[Role, Mapping[str, str]] = {
         "opportunity": f"({{public}} OR {{region}} = ANY ({_OWN_REGIONS}))",
     },
     Role.EMPLOYER: {
+        **_OWN_WEBHOOKS,
         **_SEERS,
         "placement": _of_case("PLACEMENT") + " AND {employer} = {viewer.key}",
         "link": f"(split_part({{source}}, ':', 1) = 'school' OR {_OF_A_CASE}) AND {{person.until_given_name}} > now()",
@@ -109,11 +119,13 @@ PREDICATES: Mapping[Role, Mapping[str, str]] = {
         "opportunity": "({public} OR {employer} = {viewer.key})",
     },
     Role.COORDINATOR: {
+        **_OWN_WEBHOOKS,
         **_SOURCES_OF_REGION,
         "opportunity": f"({{public}} OR {{region}} = ANY ({_OWN_REGIONS}))",
         "coordinator_post_history": "'coordinator:' || {region} = {viewer.party}",
     },
     Role.NATIONAL: {
+        **_OWN_WEBHOOKS,
         **_sources("{viewer.function} <> 'reader'"),
         "contact_point": "(NOT {partner_only} OR {viewer.function} <> 'reader')",
         "coordinator_post_history": "{viewer.function} <> 'reader'",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from federation.catalogue import Ask, Catalogue, Constant, Finder, Keyed, Many, One, Page, Rows
-from resolvers import access, directory, handover, people, sources, support_request, vacancies
+from resolvers import access, directory, handover, people, sources, support_request, vacancies, webhooks
 from schema.scalars import Brin, KvK, MunicipalityCode, RegionCode
 
 QUERY = Rows(
@@ -33,6 +33,7 @@ QUERY = Rows(
         "opportunities": directory.opportunities(None),
         "vacancyHits": vacancies.HITS,
         "sources": sources.SOURCES,
+        "webhooks": webhooks.WEBHOOKS,
         "_entities": Keyed(many=True, entities=True),
         "_service": One("_Service", "true"),
     },
@@ -58,6 +59,7 @@ TYPES: Mapping[str, Rows] = {
     "Opportunity": directory.OPPORTUNITY,
     "Source": sources.SOURCE,
     "SourceRun": sources.SOURCE_RUN,
+    **webhooks.TYPES,
     "Student": people.STUDENT,
     "Candidate": people.CANDIDATE,
     **people.LIVE,

@@ -27,6 +27,7 @@ from schema.people import Candidate, Placement, Student
 from schema.scalars import Cursor, Text
 from schema.sources import Source
 from schema.vacancies import VacancyHits, VacancySearch
+from schema.webhooks import Webhook
 
 
 @strawberry.type(description="Who asks.")
@@ -196,4 +197,14 @@ class Query:
         last: int | None = strawberry.UNSET,
         before: Cursor | None = strawberry.UNSET,
     ) -> Connection[Source]:
+        planned()
+
+    @strawberry.field(description="The endpoints of this party, those that ended too.")
+    def webhooks(
+        self,
+        first: int | None = strawberry.UNSET,
+        after: Cursor | None = strawberry.UNSET,
+        last: int | None = strawberry.UNSET,
+        before: Cursor | None = strawberry.UNSET,
+    ) -> Connection[Webhook]:
         planned()

@@ -55,11 +55,18 @@ _OWN_SCHOOL = {
     "handover": "id student n from_seer to_seer state round minted_at expires_at reason started_at",
 }
 # The keeper's functions are all that commands may do to rights: what they rest on, and the cases.
+_ENDPOINTS = dict.fromkeys(["webhook", "webhook_key", "delivery"], "*")
 _CASES = dict.fromkeys(["support_request", "handover", "handover_try", "safety_net", "lead_offer"], "*")
 # Each its own log; of an event about somebody what it was, and of none who else was told.
 _LOG = {"event_log": "*", "stream_head": "*"}
-_EVENT = {"outbox": "id type subject_kind student case_type case_n details recorded", **_LOG}
-_EVENT_ABOUT_NOBODY = {"outbox": "id type subject_kind details recorded", **_LOG}
+_HOOKS = {
+    "webhook": "*",
+    "webhook_progress": "*",
+    "webhook_key": "webhook n key from_at until_at",
+    "delivery": "webhook epoch pos seer state tries next_at code ended_at",
+}
+_EVENT = {"outbox": "id type subject_kind student case_type case_n details recorded", **_LOG, **_HOOKS}
+_EVENT_ABOUT_NOBODY = {"outbox": "id type subject_kind details recorded", **_LOG, **_HOOKS}
 _SOURCES = {"source": "key party kind protocol harvests answers_live state added_at", "source_run": "*"}
 SELECT: Said = {
     "directory": {**_ALL, **_OFFERS, **_FILLED},
@@ -79,13 +86,16 @@ SELECT: Said = {
         **dict.fromkeys(["covers", "municipality", "region"], "*"),
         "student_profile": "student age_band",
         "party": "key from_at until_at",
+        "event_log": "*",
+        "outbox": "id type student",
         **_CASES,
+        **_ENDPOINTS,
     },
 }
 INSERT: Said = {
     "command": {"contact_point": "*", "contact_point_history": "*", "coordinator_post_history": "*", "command": "*"},
     "scribe": {"read": "*"},
-    "keeper": {**dict.fromkeys(["sight", "access", "consent", "lead", "link", "outbox"], "*"), **_CASES},
+    "keeper": {**dict.fromkeys(["sight", "access", "consent", "lead", "link", "outbox"], "*"), "stream_head": "seer", **_CASES, **_ENDPOINTS},
 }
 _KEPT = {
     "sight": "*",
@@ -95,11 +105,12 @@ _KEPT = {
     "link": "until_at",
     "student": "source",  # to lock the row: the policy lets nothing be written
     **_CASES,
+    **_ENDPOINTS,
 }
 _POST = "state holder organisation hours mandate schools_represented since"
 UPDATE: Said = {"command": {"contact_point": "*", "coordinator_post": _POST}, "keeper": _KEPT}
 # The worker: everything, but `sight` is the keeper's, `read` the scribe's, and `migration` the owner's.
-WORKER_READS_ONLY = ("sight", "read", "migration", "access_rule")
+WORKER_READS_ONLY = ("sight", "read", "migration", "access_rule", "webhook_progress")
 GUARDED = [
     "access",
     "command",
@@ -110,6 +121,7 @@ GUARDED = [
     "coordinator_post_history",
     "covers",
     "credential",
+    "delivery",
     "event_log",
     "handover",
     "handover_try",
@@ -129,6 +141,8 @@ GUARDED = [
     "student",
     "student_profile",
     "support_request",
+    "webhook",
+    "webhook_key",
 ]
 # What `command` may call; each begins with who acts, and is tried in tests/walls/test_keeper.py.
 CALLED = {
@@ -150,6 +164,11 @@ CALLED = {
     "set_safety_net",
     "offer_lead",
     "settle_lead",
+    "open_webhook",
+    "rotate_webhook_key",
+    "test_webhook",
+    "replay_webhook",
+    "disable_webhook",
 }
 DEFINERS = {"keep_sight", "keep_sight_place", "keep_lead", "end_with_consent", "end_with_reason"} | CALLED
 
@@ -225,7 +244,8 @@ PROPS: Mapping[str, str] = {
     "a function that only the keeper asks can be called": """
         SELECT p.proname || ' by ' || r FROM g, unnest(g.roles) r, pg_proc p
         WHERE p.pronamespace = 'public'::regnamespace AND r <> 'keeper'
-        AND p.proname IN ('guides', 'leads', 'covering', 'agreed_to_continue', 'place_reason', 'tell')
+        AND p.proname IN ('guides', 'leads', 'covering', 'agreed_to_continue', 'place_reason', 'tell',
+            'hold_webhook')
         AND has_function_privilege(g.prefix || r, p.oid, 'EXECUTE')""",
     "a view does not ask with the reader's rights": """
         SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'v'
