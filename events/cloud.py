@@ -12,13 +12,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from events.types import TEST, WITHHELD
+from events.types import PREFIX, TEST, WITHHELD
 
 MEDIA_TYPE: Final = "application/cloudevents+json; charset=utf-8"
 # Members of `data`, in the order in which they stand.
 KEYS: Final = ("student", "candidate", "case", "opportunity", "overdue", "month", "forget", "purpose")
 Event = Mapping[str, Any]
-"""As the graph gives it: `pos`, `epoch`, `type`, `recorded`, `withheld`, and objects with an `id`, or null."""
+"""As the graph gives it: `pos`, `epoch`, `type` (`UITVAL_GEMELD`), `recorded`, `withheld`, and objects with an `id`, or null."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,9 @@ def cloud_event(event: Event, origin: Origin) -> dict[str, Any]:
     if event.get("withheld"):
         return {**body, **_typed(WITHHELD, None), "data": {"pos": event["pos"], "withheld": True}}
     told = {name: _key(event.get(name)) for name in KEYS}
+    name = f"{PREFIX}{event['type'].lower().replace('_', '-')}.v1"
     data = {"pos": event["pos"], **{name: key for name, key in told.items() if key is not None}}
-    return {**body, **_typed(event["type"], event["recorded"]), "data": data}
+    return {**body, **_typed(name, event["recorded"]), "data": data}
 
 
 def trial_event(number: int, origin: Origin, now: str) -> dict[str, Any]:

@@ -9,7 +9,6 @@ Laws
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -125,22 +124,8 @@ TYPES: Final[tuple[EventType, ...]] = (
         "opportunity",
         "month",
     ),
-    _student(
-        "hulpvraag-gesteld",
-        "the service point",
-        "Een school vraagt hulp bij een stageplek.",
-        "A school asks help with an internship.",
-    ),
-    _student(
-        "praktijkverklaring-uitgegeven",
-        "the school, and the municipality that sees the student",
-        "Een praktijkverklaring is uitgegeven.",
-        "A praktijkverklaring was issued.",
-    ),
-    _none("bericht-gepubliceerd", "who is addressed", "Een bericht is gepubliceerd.", "A bulletin was published."),
     _ending("toegang-beeindigd", "De toegang is beëindigd.", "The access has ended."),
     _ending("toestemming-ingetrokken", "De toestemming is ingetrokken.", "The consent was withdrawn."),
 )
-BY_NAME: Final[Mapping[str, EventType]] = {one.full: one for one in TYPES}
 WITHHELD: Final = f"{PREFIX}gebeurtenis-ingehouden.v1"  # a position whose event this receiver may see no more
 TEST: Final = f"{PREFIX}proef.v1"

@@ -8,6 +8,7 @@ from schema.directory import ContactPoint, CoordinatorPost
 from schema.enums import ContactOwnerKind, ContactTopic, PostState
 from schema.pages import planned
 from schema.scalars import Date, Key, RegionCode, Text
+from schema.uitval import UitvalMutation
 from schema.webhooks import WebhookMutation
 
 
@@ -83,7 +84,7 @@ class PostPayload:
 
 
 @strawberry.type
-class Mutation(AccessMutation, CaseMutation, WebhookMutation):
+class Mutation(AccessMutation, CaseMutation, UitvalMutation, WebhookMutation):
     @strawberry.mutation(
         description="Makes or changes a contact point of the own organisation, region, or (national) any."
     )

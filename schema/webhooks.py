@@ -3,6 +3,7 @@
 import strawberry
 
 from schema.enums import WebhookReason, WebhookState
+from schema.events import EventType
 from schema.pages import Connection, planned
 from schema.scalars import Cursor, Instant, Key, Text
 
@@ -26,7 +27,7 @@ class DeadLetter:
 class Webhook:
     id: strawberry.ID
     url: str
-    types: list[str] = strawberry.field(description="The types that are brought; none means all, without a hole.")
+    types: list[EventType] = strawberry.field(description="The types that are brought; none means all, without a hole.")
     state: WebhookState
     reason: WebhookReason | None = strawberry.field(description="Why it FAILED or is DISABLED.")
     created_at: Instant
@@ -52,7 +53,7 @@ class Webhook:
 class CreateWebhookInput:
     key: Key
     url: Text = strawberry.field(description="https, without login, query or fragment; at most 500 characters.")
-    types: list[Text] | None = strawberry.field(default=strawberry.UNSET, description="Only these types; absent: all.")
+    types: list[EventType] | None = strawberry.field(default=strawberry.UNSET, description="Only these types; absent: all.")
 
 
 @strawberry.input
