@@ -37,6 +37,13 @@ ORDERS: Mapping[str, tuple[OrderKey, ...]] = {"ID": (("{id}", "uuid"),)}
 DEAD_ORDERS: Mapping[str, tuple[OrderKey, ...]] = {"POSITION": (("{epoch}", "int"), ("{pos}", "bigint"))}
 DEAD: Final = "{state} = 'DEAD' AND {epoch} > 0"
 WEBHOOKS = Page("Webhook", None, ORDERS)
+_PLACE = "(split_part({parent.%s}, '.', 1)::int, split_part({parent.%s}, '.', 2)::bigint)"
+# Below a day of the own stream, which knows its first and last position.
+DEAD_OF_A_DAY = Many(
+    "DeadLetter",
+    f"{DEAD} AND ({{epoch}}, {{pos}}) >= {_PLACE % ('first', 'first')} AND ({{epoch}}, {{pos}}) <= {_PLACE % ('last', 'last')}",
+    ("{epoch}", "{pos}", "{webhook}"),
+)
 
 
 def _instant(column: str) -> Expression:
@@ -78,6 +85,7 @@ KEY = Rows(
 DEAD_LETTER = Rows(
     "delivery",
     {
+        "webhook": Expression("'Webhook:' || {webhook}::text", CODE),
         "position": Expression("{epoch}::text || '.' || {pos}::text", CODE),
         "tries": Column("tries", NUMBER),
         "code": Column("code", CODE),

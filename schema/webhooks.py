@@ -3,7 +3,7 @@
 import strawberry
 
 from schema.enums import WebhookReason, WebhookState
-from schema.events import EventType
+from schema.events import DeadLetter, EventType
 from schema.pages import Connection, planned
 from schema.scalars import Cursor, Instant, Key, Text
 
@@ -13,14 +13,6 @@ class WebhookKey:
     key: str = strawberry.field(description="The public key, `whpk_...`.")
     valid_from: Instant
     valid_until: Instant | None
-
-
-@strawberry.type(description="An event that could not be delivered in ten tries. It stays in `events`, and can be replayed.")
-class DeadLetter:
-    position: str = strawberry.field(description="`<epoch>.<pos>` in the own stream.")
-    tries: int
-    code: str | None = strawberry.field(description="How the last try ended: an HTTP status, TIMEOUT, UNREACHABLE ...")
-    died_at: Instant
 
 
 @strawberry.type(description="An address to which this hub brings the events of this party, signed.")
