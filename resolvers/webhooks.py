@@ -67,7 +67,7 @@ WEBHOOK = Rows(
         "publicKeys": Many(
             "WebhookKey",
             "{webhook} = {parent.id} AND {from_at} <= now() AND {until_at} > now()",
-            ("{n} DESC",),
+            ("-{n}",),
             limit=2,
         ),
         "waiting": Expression("{progress.waiting}", NUMBER),

@@ -22,7 +22,7 @@ import httpx
 from schema.errors import SourceDown
 from wire.budget import retry_after
 from wire.exchange import request_to
-from wire.pinned import NOT_ALLOWED, Pins, Resolve, host_of, pinned_pool, system_resolve
+from wire.pinned import NOT_ALLOWED, Pins, Resolve, host_of, pinned_pool, port_of, system_resolve
 from wire.tls import public_tls
 
 CAP: Final = 64 * 1024  # bytes of an answer
@@ -52,7 +52,7 @@ def read_address(url: str, private: frozenset[str]) -> httpx.URL:
         raise SourceDown(NOT_ALLOWED) from None
     pins = Pins(frozenset({host}), private)
     read = pins.read(url)
-    if read.query or read.fragment or "?" in url or "#" in url:
+    if "?" in url or "#" in url or not 0 < port_of(read) < 1 << 16:
         raise SourceDown(NOT_ALLOWED)
     pins.check(url)
     return read

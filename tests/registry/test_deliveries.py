@@ -56,8 +56,7 @@ def positions(found: list[Any]) -> list[int]:
 
 async def test_an_event_is_to_be_delivered_as_soon_as_it_has_its_position(owner: Any, deliveries: Deliveries) -> None:
     every, some = await hook(owner), await hook(owner, types=[FREE])
-    for state in ("PENDING",):
-        await hook(owner, state=state)
+    await hook(owner, state="PENDING")
     await hook(owner, seer=POINT)
     young = await student(owner)
     first, second = await log(owner, [young, None])
