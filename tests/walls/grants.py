@@ -217,7 +217,9 @@ CALLED = {
     "replay_webhook",
     "disable_webhook",
 }
-DEFINERS = {"keep_sight", "keep_sight_place", "keep_lead", "end_with_consent", "end_with_reason"} | CALLED
+DEFINERS = (
+    {"keep_sight", "keep_sight_place", "keep_lead", "end_with_consent", "end_with_reason"} | CALLED | {"take_inbound"}
+)
 
 _COLUMNS = """
 SELECT r.role, c.relname AS name, p.privilege,
@@ -287,7 +289,8 @@ PROPS: Mapping[str, str] = {
         SELECT p.proname || ' by ' || r FROM g, unnest(g.roles) r, pg_proc p
         WHERE p.pronamespace = 'public'::regnamespace AND p.prosecdef AND r <> 'keeper'
         AND has_function_privilege(g.prefix || r, p.oid, 'EXECUTE')
-        AND NOT (r = 'command' AND p.proname = ANY (g.called))""",
+        AND NOT (r = 'command' AND p.proname = ANY (g.called))
+        AND NOT (r = 'worker' AND p.proname = 'take_inbound')""",
     "a function that only the keeper asks can be called": """
         SELECT p.proname || ' by ' || r FROM g, unnest(g.roles) r, pg_proc p
         WHERE p.pronamespace = 'public'::regnamespace AND r <> 'keeper'
