@@ -1,10 +1,10 @@
-"""Uitval under load: a burst, a steady stream to subscribers and webhooks, twice as much until it breaks, and many who listen.
+"""Uitval under load: a burst, a steady stream to subscribers and webhooks, twice as much until it breaks, many listeners.
 
     python -m bench.uitval [--short]
 
 Laws
-1. fsync and synchronous_commit are on, and are printed; load, listeners and sinks are processes of their own, and their processor time
-   is printed beside that of hub, deliverer and Postgres.
+1. fsync and synchronous_commit are on, and are printed; load, listeners and sinks are processes of their own, and their
+   processor time is printed beside that of hub, deliverer and Postgres.
 2. An event is late from `outbox.recorded`, the begin of its transaction: no moment of the way is left out.
 3. What was accepted and did not arrive fails the run.
 """
@@ -29,7 +29,10 @@ from bench.uitval_world import EMPLOYER, SCHOOL, TOWNS, Batch, make, report_bodi
 from registry.embedded import Embedded
 from schema.errors import SetUp
 
-FULL_DOCUMENT = "subscription { events { epoch pos withheld type recorded student { id } case { ... on Uitval { id state endedOn } } } }"
+FULL_DOCUMENT = (
+    "subscription { events { epoch pos withheld type recorded student { id }"
+    " case { ... on Uitval { id state endedOn } } } }"
+)
 SHORT_DOCUMENT = "subscription { events { epoch pos type } }"
 PULL = (
     "query($after: Cursor) { events(first: 100, after: $after) { nodes { pos } pageInfo { hasNextPage endCursor } } }"

@@ -54,7 +54,8 @@ INSERT INTO access (seer, student, tier, purpose, ends_at)
 """
 PLACES = """
 SELECT 'Placement:' || t.alias || '.' || left(md5(t.id_salt::text || 'Placement' || '1'), 12) AS id
-FROM sight t JOIN student s ON s.id = t.student WHERE t.seer = 'employer:90000001#mentor' AND s.source = $1 ORDER BY s.id
+FROM sight t JOIN student s ON s.id = t.student
+WHERE t.seer = 'employer:90000001#mentor' AND s.source = $1 ORDER BY s.id
 """
 
 

@@ -2,8 +2,9 @@
 
     python -m bench.peers.listeners PORT FILE
 
-FILE has one subscriber a line: its seer, a tab, the value of Authorization, a tab, the document. When all have subscribed it prints READY;
-at the end of its standard input one line of JSON: for each event who received which position when, and this process's processor time.
+FILE has one subscriber a line: its seer, a tab, the value of Authorization, a tab, the document. When all have
+subscribed it prints READY; at the end of its standard input one line of JSON: for each event who received which
+position when, and this process's processor time.
 """
 
 from __future__ import annotations
@@ -67,8 +68,8 @@ class Listeners:
             self.closed.append(f"{seer}: {orjson.dumps(frame).decode()[:200]}")
 
 
-async def _go(port: int, file: str) -> None:
-    listeners = Listeners(port, Path(file).read_text("utf-8").splitlines())
+async def _go(port: int, lines: list[str]) -> None:
+    listeners = Listeners(port, lines)
     running = asyncio.create_task(listeners.run())
     ready = asyncio.create_task(listeners.ready.wait())
     await asyncio.wait([running, ready], return_when=asyncio.FIRST_COMPLETED)
@@ -83,4 +84,4 @@ async def _go(port: int, file: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_go(int(sys.argv[1]), sys.argv[2]))
+    asyncio.run(_go(int(sys.argv[1]), Path(sys.argv[2]).read_text("utf-8").splitlines()))
