@@ -10,6 +10,7 @@ from typing import Any
 
 from tests.chaos.points import POINTS, Point
 from tests.chaos.rig import Rig
+from tests.chaos.world import Place
 
 STRIKES = 30.0  # seconds in which a point must be reached
 
@@ -26,9 +27,8 @@ class Outcome:
     more: str = ""
 
 
-async def load(rig: Rig, students: int, doors: int = 1) -> None:
-    """So many young people lose all their jobs, at once among each other, one after the other for each of them."""
-    taken = await rig.world.take(students)
+async def load(rig: Rig, taken: list[list[Place]], doors: int = 1) -> None:
+    """Young people lose all their jobs: at once among each other, one after the other for each of them."""
     await asyncio.gather(*[rig.lose(places, n % doors) for n, places in enumerate(taken)])
 
 
@@ -49,8 +49,9 @@ async def killed_at(rig: Rig, point: Point, seed: int) -> Outcome:
     trap = rig.traps[point.process]
 
     async def act() -> str:
+        taken = await rig.world.take(6)
         trap.arm(point.at, passes=point.passes, nth=random.Random(seed).randint(1, point.most))
-        loading = asyncio.create_task(load(rig, 6))
+        loading = asyncio.create_task(load(rig, taken))
         try:
             await asyncio.wait_for(trap.struck.wait(), STRIKES)
         except TimeoutError:

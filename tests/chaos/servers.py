@@ -15,7 +15,7 @@ import shutil
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit, urlunsplit
@@ -57,11 +57,11 @@ class Postgres:
 
 
 @contextlib.contextmanager
-def postgres() -> "contextlib.AbstractContextManager[Postgres]":  # type: ignore[misc]
+def postgres() -> Iterator[Postgres]:
     """A new one, removed at the end."""
     made = Postgres(home_folder(f"chaos-{os.getpid()}"))
     try:
-        yield made  # type: ignore[misc]
+        yield made
     finally:
         made.remove()
 

@@ -70,8 +70,8 @@ INSERT INTO safety_net (student, n, choice, municipality, consent, until_at)
     SELECT student, 1, 'INFORM_MUNICIPALITY_AT_ONCE', $2, id, now() + interval '1 year' FROM agreed
 """
 PLACES = """
-SELECT s.id AS student, t.seer, substr(split_part(t.seer, '#', 1), 18)::int AS n,
-    'Placement:' || t.alias || '.' || left(md5(t.id_salt::text || 'Placement' || substr(split_part(t.seer, '#', 1), 18)), 12) AS id
+SELECT s.id AS student, t.seer, right(split_part(t.seer, '#', 1), 1)::int AS n,
+    'Placement:' || t.alias || '.' || left(md5(t.id_salt::text || 'Placement' || right(split_part(t.seer, '#', 1), 1)), 12) AS id
 FROM sight t JOIN student s ON s.id = t.student WHERE t.seer LIKE 'employer:%' AND s.source = $1 ORDER BY s.id, n
 """
 
