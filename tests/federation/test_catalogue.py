@@ -17,7 +17,7 @@ from graphql import (
 )
 from graphql.type import get_nullable_type
 
-from federation.catalogue import Choice, Column, Entry, Keyed, Live, Many, One, Page, Told
+from federation.catalogue import Choice, Column, Entry, Keyed, Live, Many, One, Page, Stream, Told
 from resolvers.everything import TYPES
 from schema.full import build_schema
 
@@ -87,6 +87,8 @@ def _fits(entry: Entry, inner: Any, listed: bool, paged: bool) -> bool:
             return members == {kind for kind, _ in entry.cases.values()}
         case Live():
             return str(inner.name) == entry.type
+        case Stream():
+            return not listed and inner.name == entry.type
         case Told():
             return True
     return not isinstance(inner, GraphQLObjectType)
