@@ -1,4 +1,4 @@
-"""Stock clients follow a party's events: npm graphql-ws and graphql-sse, PyPI gql, and Hive Gateway in between."""
+"""Stock clients follow a party's events: npm graphql-ws and graphql-sse, and Hive Gateway in between."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 from tests.composition.conftest import TOWN
 from tests.composition.node_kit import FOLDER, NODE, Served
-from tests.spil.hub_kit import Country, Hub
+from tests.spil.hub_kit import Actor, Country, Hub
 from tests.stream_kit import Telling, telling_of, within
 
 QUERY = "subscription Follow($after: Cursor) { events(after: $after) { epoch pos type withheld } }"
@@ -60,10 +60,10 @@ async def following(way: str, url: str, token: str, after: str | None = None) ->
         await within(20, process.wait())
 
 
-async def begun(hub: Hub) -> None:
-    """Somebody follows: events that are told from now on reach them."""
+async def begun(hub: Hub, count: int = 1) -> None:
+    """So many follow: events that are told from now on reach them."""
     async with asyncio.timeout(20):
-        while not hub.parts.streams._of:  # noqa: ASYNC110 - another process begins
+        while len(hub.parts.streams._of) < count:  # noqa: ASYNC110 - another process begins
             await asyncio.sleep(0.01)
 
 
@@ -105,15 +105,28 @@ async def test_a_stock_client_reads_why_it_is_refused(node: None, hub: Hub, way:
         assert errors[0]["extensions"]["code"] == "BAD_CURSOR"
 
 
+async def heard(client: Following, count: int) -> list[Any]:
+    """So many answers; that it is connected is told whenever it is."""
+    answers: list[Any] = []
+    while len(answers) < count:
+        told = await client.hear()
+        answers += [] if told == "ready" else [told]
+    return answers
+
+
 async def test_hive_gateway_passes_a_subscription_on_and_the_events_do_arrive(
-    gateway: Served, hub: Hub, telling: Telling
+    gateway: Served, hub: Hub, telling: Telling, other_town: Actor
 ) -> None:
-    async with following("sse", gateway.url, await hub.token(TOWN)) as client:
-        await begun(hub)
+    """To each caller its own, also at the same moment: the token goes along with each."""
+    other = "#".join(other_town)
+    async with (
+        following("sse", gateway.url, await hub.token(TOWN)) as client,
+        following("sse", gateway.url, await hub.token(other_town)) as foreign,
+    ):
+        await begun(hub, 2)
         await telling.many(SEER, 3)
-        answers: list[Any] = []
-        while len(answers) < 3:
-            told = await client.hear()
-            answers += [] if told == "ready" else [told]
+        await telling.tell(other, "plaatsing-gestart")
+        answers, others = await heard(client, 3), await heard(foreign, 1)
     _, last = await telling.head(SEER)
     assert [answer["data"]["events"]["pos"] for answer in answers] == [last - 2, last - 1, last]
+    assert others[0]["data"]["events"]["type"] == "PLAATSING_GESTART"

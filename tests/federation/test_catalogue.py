@@ -78,7 +78,7 @@ def _fits(entry: Entry, inner: Any, listed: bool, paged: bool) -> bool:
             return paged and inner.name == f"{entry.type}Connection"
         case Many():
             return listed and inner.name == entry.type
-        case One():
+        case One() | Stream():
             return not listed and inner.name == entry.type
         case Keyed():
             return listed == entry.many
@@ -87,8 +87,6 @@ def _fits(entry: Entry, inner: Any, listed: bool, paged: bool) -> bool:
             return members == {kind for kind, _ in entry.cases.values()}
         case Live():
             return str(inner.name) == entry.type
-        case Stream():
-            return not listed and inner.name == entry.type
         case Told():
             return True
     return not isinstance(inner, GraphQLObjectType)
