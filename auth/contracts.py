@@ -100,6 +100,7 @@ VISIBLE: Mapping[str, frozenset[Role]] = {
     "Completeness": _PARTIES,
     "PlacementPayload": _STUDENTS | _EMPLOYER,
     "UitvalPayload": _STUDENTS | _EMPLOYER,
+    **dict.fromkeys(("Webhook", "WebhookKey", "DeadLetter", "WebhookPayload"), _PARTIES),
 }
 
 EXCEPT: Mapping[str, frozenset[Role]] = {

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from federation.catalogue import Choice, Column, Expression, Form, Join, One, OrderKey, Page, Rows, Sealed, Stream
 from federation.streaming import LABEL
+from resolvers import webhooks
 
 CODE, NUMBER = Form.CODE, Form.NUMBER
 BY_POSITION: Mapping[str, tuple[OrderKey, ...]] = {"POS": (("{epoch}", "int"), ("{pos}", "bigint"))}
@@ -79,6 +80,7 @@ COMPLETENESS = Rows(
         "count": Expression("{events}", NUMBER),
         "first": Expression("{first}", CODE),
         "last": Expression("{last}", CODE),
+        "deadLetters": webhooks.DEAD_OF_A_DAY,
     },
     tables=("event_log",),
 )

@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from federation.catalogue import Ask, Catalogue, Constant, Finder, Keyed, Many, One, Page, Rows
-from resolvers import access, directory, events, handover, people, sources, support_request, uitval, vacancies
+from resolvers import (
+    access,
+    directory,
+    events,
+    handover,
+    people,
+    sources,
+    support_request,
+    uitval,
+    vacancies,
+    webhooks,
+)
 from schema.scalars import Brin, KvK, MunicipalityCode, RegionCode
 
 
@@ -51,6 +62,7 @@ QUERY = Rows(
         "completeness": One("Completeness", "true"),
         "vacancyHits": vacancies.HITS,
         "sources": sources.SOURCES,
+        "webhooks": webhooks.WEBHOOKS,
         "_entities": Keyed(many=True, entities=True),
         "_service": One("_Service", "true"),
     },
@@ -78,6 +90,7 @@ TYPES: Mapping[str, Rows] = {
     "Opportunity": directory.OPPORTUNITY,
     "Source": sources.SOURCE,
     "SourceRun": sources.SOURCE_RUN,
+    **webhooks.TYPES,
     "Student": people.STUDENT,
     "Candidate": people.CANDIDATE,
     **people.LIVE,

@@ -15,6 +15,7 @@ from auth.policy import PREDICATES, directory_tables
 from auth.tokens import TokenGate
 from auth.trust import Trust
 from auth.viewer import Role
+from events.signing import Safe
 from federation.cursors import Cursors
 from federation.engine import Contract, Engine, ReadOf
 from federation.limits import Limits
@@ -30,6 +31,7 @@ from resolvers.everything import catalogue
 from resolvers.handover import LAYER, Codes
 from resolvers.live import LiveLayers
 from resolvers.streams import Streams
+from resolvers.webhooks import Making
 from schema.full import build_schema
 from schema.print import graphql_core, print_contract
 from spil.agent_readings import Readings
@@ -127,7 +129,8 @@ async def build(settings: Settings, listed_hosts: frozenset[str] = frozenset()) 
     codes = Codes.under(settings.cursor_key)
     everything = catalogue({**live.layers(), LAYER: codes.ask}, live.finders())
     cursors = Cursors(settings.cursor_key)
-    record, runner, gate = partial(_record, reads_log), Runner(database, codes), TokenGate(trust, keys)
+    runner = Runner(database, codes, Making(Safe.under(settings.cursor_key), settings.webhook_private_hosts))
+    record, gate = partial(_record, reads_log), TokenGate(trust, keys)
     engine = Engine(made, everything, database, record, cursors, limits, runner)
     heads, streaming = EventHeads(settings.worker_url), Streaming(engine, cursors)
     streams = Streams(streaming, heads.read)

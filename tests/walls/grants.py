@@ -55,11 +55,18 @@ _OWN_SCHOOL = {
     "handover": "id student n from_seer to_seer state round minted_at expires_at reason started_at",
 }
 # The keeper's functions are all that commands may do to rights: what they rest on, and the cases.
+_ENDPOINTS = dict.fromkeys(["webhook", "webhook_key", "delivery"], "*")
 _CASES = dict.fromkeys(["support_request", "handover", "handover_try", "safety_net", "lead_offer"], "*")
 # Each its own log; of an event about somebody what it was, and of none who else was told.
 _LOG = {"event_log": "*", "stream_head": "*"}
-_EVENT = {"outbox": "id type subject_kind student case_type case_n details recorded", **_LOG}
-_EVENT_ABOUT_NOBODY = {"outbox": "id type subject_kind student details recorded", **_LOG}
+_HOOKS = {
+    "webhook": "*",
+    "webhook_progress": "*",
+    "webhook_key": "webhook n key from_at until_at",
+    "delivery": "webhook epoch pos seer state tries next_at code ended_at",
+}
+_EVENT = {"outbox": "id type subject_kind student case_type case_n details recorded", **_LOG, **_HOOKS}
+_EVENT_ABOUT_NOBODY = {"outbox": "id type subject_kind student details recorded", **_LOG, **_HOOKS}
 _UITVAL = {"uitval": "*"}
 _REPORTED = {"uitval": "student n placement_n how ended_on reported_by reported_at picked_up_at"}
 _SOURCES = {"source": "key party kind protocol harvests answers_live state added_at", "source_run": "*"}
@@ -111,7 +118,10 @@ SELECT: Said = {
         **dict.fromkeys(["placement", "employer", "opportunity", "uitval", "uitval_move"], "*"),
         "student_profile": "student age_band",
         "party": "key from_at until_at",
+        "event_log": "*",
+        "outbox": "id type student",
         **_CASES,
+        **_ENDPOINTS,
     },
 }
 INSERT: Said = {
@@ -119,7 +129,9 @@ INSERT: Said = {
     "scribe": {"read": "*"},
     "keeper": {
         **dict.fromkeys(["sight", "access", "consent", "lead", "link", "outbox", "placement", "uitval"], "*"),
+        "stream_head": "seer",
         **_CASES,
+        **_ENDPOINTS,
     },
 }
 _KEPT = {
@@ -132,11 +144,12 @@ _KEPT = {
     "uitval": "*",
     "student": "source",  # to lock the row: the policy lets nothing be written
     **_CASES,
+    **_ENDPOINTS,
 }
 _POST = "state holder organisation hours mandate schools_represented since"
 UPDATE: Said = {"command": {"contact_point": "*", "coordinator_post": _POST}, "keeper": _KEPT}
 # The worker: everything, but `sight` is the keeper's, `read` the scribe's, and `migration` the owner's.
-WORKER_READS_ONLY = ("sight", "read", "migration", "access_rule", "uitval_move")
+WORKER_READS_ONLY = ("sight", "read", "migration", "access_rule", "uitval_move", "webhook_progress")
 GUARDED = [
     "access",
     "command",
@@ -147,6 +160,7 @@ GUARDED = [
     "coordinator_post_history",
     "covers",
     "credential",
+    "delivery",
     "event_log",
     "handover",
     "handover_try",
@@ -167,6 +181,8 @@ GUARDED = [
     "student_profile",
     "support_request",
     "uitval",
+    "webhook",
+    "webhook_key",
 ]
 # What `command` may call; each begins with who acts, and is tried in tests/walls/test_keeper.py.
 CALLED = {
@@ -195,6 +211,11 @@ CALLED = {
     "report_uitval",
     "confirm_uitval",
     "move_uitval",
+    "open_webhook",
+    "rotate_webhook_key",
+    "test_webhook",
+    "replay_webhook",
+    "disable_webhook",
 }
 DEFINERS = (
     {"keep_sight", "keep_sight_place", "keep_lead", "end_with_consent", "end_with_reason"} | CALLED | {"take_inbound"}
@@ -275,7 +296,7 @@ PROPS: Mapping[str, str] = {
         WHERE p.pronamespace = 'public'::regnamespace AND r <> 'keeper'
         AND p.proname IN ('guides', 'leads', 'covering', 'agreed_to_continue', 'place_reason', 'tell', 'places',
             'followers', 'employer_of', 'keep_placement_reasons', 'close_placement', 'uitval_told', 'presume_uitval',
-            'end_uitval_reasons')
+            'end_uitval_reasons', 'hold_webhook')
         AND has_function_privilege(g.prefix || r, p.oid, 'EXECUTE')""",
     "a view does not ask with the reader's rights": """
         SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'v'
