@@ -120,7 +120,11 @@ def offer(eyes: Eyes, row: Row, a: Any) -> Thing | None:
 def completeness(eyes: Eyes, row: Row, a: dict[str, Any]) -> Thing:
     """The positions that one day of Amsterdam has."""
     asked = date.fromisoformat(a["date"])
-    rows = [e for e in eyes.world.all("event_log", "seer", eyes.seer) if e["logged_at"].astimezone(AMSTERDAM).date() == asked]
+    rows = [
+        e
+        for e in eyes.world.all("event_log", "seer", eyes.seer)
+        if e["logged_at"].astimezone(AMSTERDAM).date() == asked
+    ]
     ends = sorted((e["epoch"], e["pos"]) for e in rows)
     first, last = ("{}.{}".format(*ends[n]) if ends else None for n in (0, -1))
     return Thing("Completeness", {"date": asked, "count": len(rows), "first": first, "last": last})

@@ -125,14 +125,17 @@ class Eyes:
             return seen and bool(row["reported_by"] == self.seer)
         if self.role not in ("SCHOOL", "MUNICIPALITY") or not self._sees_case("UITVAL", row):
             return False
-        return row["basis"] == "TOLD" or self.seer in self.leads(row["student"])
+        leads = self.as_candidate(row["student"]) and self.seer in self.leads(row["student"])
+        return row["basis"] == "TOLD" or leads
 
     def leads(self, student: str) -> list[str]:
         """Who has the lead: one, or nobody."""
         return [r["seer"] for r in self.world.all("lead", "student", student) if not self._over(r["until_at"])]
 
     def every_uitval(self) -> list[Row]:
-        return [u for student in self.sights for u in self.world.all("uitval", "student", student) if self.sees_uitval(u)]
+        return [
+            u for student in self.sights for u in self.world.all("uitval", "student", student) if self.sees_uitval(u)
+        ]
 
     def occasion(self, position: Row) -> Row | None:
         """What stands behind a position of the own log, while it may be told.
