@@ -41,6 +41,7 @@ _NATIONAL = frozenset({Role.NATIONAL})
 _SCHOOL = frozenset({Role.SCHOOL})
 _MUNICIPALITY = frozenset({Role.MUNICIPALITY})
 _EMPLOYER = frozenset({Role.EMPLOYER})
+_SERVICE_POINT = frozenset({Role.SERVICE_POINT})
 _VACANCIES = frozenset({Role.SERVICE_POINT, Role.MUNICIPALITY})
 
 # Object types, interfaces and unions; Connection, Edge and PageInfo follow their node.
@@ -92,6 +93,12 @@ VISIBLE: Mapping[str, frozenset[Role]] = {
     "ContactPointPayload": _CONTACTS,
     "AccessPayload": _SEERS,
     "PostPayload": _HISTORY,
+    "Uitval": _STUDENTS | _EMPLOYER,
+    "Event": _PARTIES,
+    "EventCase": _SEERS,
+    "Completeness": _PARTIES,
+    "PlacementPayload": _STUDENTS | _EMPLOYER,
+    "UitvalPayload": _STUDENTS | _EMPLOYER,
 }
 
 EXCEPT: Mapping[str, frozenset[Role]] = {
@@ -139,6 +146,24 @@ EXCEPT: Mapping[str, frozenset[Role]] = {
     "Mutation.declineLead": _STUDENTS,
     "Mutation.withdrawConsent": _SEERS,
     "Mutation.endAccess": _SEERS,
+    "Uitval.state": _STUDENTS,
+    "Uitval.basis": _STUDENTS,
+    "Uitval.reportedBy": _STUDENTS,
+    "Uitval.interviewOn": _STUDENTS,
+    "Uitval.interviewHeldOn": _STUDENTS,
+    "Uitval.nextStep": _STUDENTS,
+    "Uitval.closedOn": _STUDENTS,
+    "UitvalFilter.state": _STUDENTS,
+    "Event.purpose": _SEERS,
+    "Event.forget": _SEERS,
+    "Event.month": _SERVICE_POINT,
+    "Event.opportunity": _SERVICE_POINT,
+    "Mutation.acknowledgeUitval": _STUDENTS,
+    "Mutation.planInterview": _STUDENTS,
+    "Mutation.holdInterview": _STUDENTS,
+    "Mutation.recordNextStep": _STUDENTS,
+    "Mutation.closeUitval": _STUDENTS,
+    "Mutation.withdrawUitval": _STUDENTS,
     "Mutation.setPostState": _NATIONAL,
     "Mutation.appointCoordinator": _NATIONAL,
     "Mutation.endAppointment": _NATIONAL,
@@ -230,7 +255,7 @@ class _Cut:
         if isinstance(kind, GraphQLUnionType):
             kwargs["types"] = lambda: [self._named(one) for one in kind.types if one.name in self._kept]
         elif isinstance(kind, GraphQLInputObjectType):
-            kwargs["fields"] = lambda: {name: self._field(f) for name, f in kind.fields.items()}
+            kwargs["fields"] = lambda: {name: self._field(kind.fields[name]) for name in self._given(kind)}
             # Strawberry prints @oneOf and counts in resolvers that nobody runs here; graphql-core must be told.
             definition = kind.extensions.get("strawberry-definition")
             kwargs["is_one_of"] = bool(getattr(definition, "is_one_of", False))
@@ -251,8 +276,16 @@ class _Cut:
         kwargs: dict[str, Any] = dict(field.to_kwargs())
         kwargs["type_"] = self._wrapped(field.type)
         if "args" in kwargs:
-            kwargs["args"] = {name: self._field(argument) for name, argument in field.args.items()}
+            kwargs["args"] = {name: self._field(one) for name, one in field.args.items() if self._is_asked(one)}
         return type(field)(**kwargs)
+
+    def _given(self, kind: GraphQLInputObjectType) -> list[str]:
+        return [name for name in kind.fields if self._role in EXCEPT.get(f"{kind.name}.{name}", ALL)]
+
+    def _is_asked(self, argument: Any) -> bool:
+        """An input of which nothing is left takes its argument with it."""
+        kind = get_named_type(argument.type)
+        return not isinstance(kind, GraphQLInputObjectType) or bool(self._given(kind))
 
     def _wrapped(self, kind: Any) -> Any:
         if isinstance(kind, GraphQLNonNull):

@@ -50,6 +50,18 @@ _SEERS = {
     "credential": _of_case("CREDENTIAL"),
 }
 
+# Of an event its receiver reads its own log; what it was, as long as it may know. What is only presumed is the lead's.
+_LOG = {
+    "event_log": "{seer} = {viewer.seer}",
+    "outbox": "CASE {subject_kind} WHEN 'STUDENT' THEN (SELECT s.seen_until > now() FROM sight s"
+    " WHERE s.seer = {viewer.seer} AND s.student = {student}) WHEN 'ENDING' THEN {student} IS NOT NULL ELSE true END",
+}
+_LOG_OF_NOBODY = {"event_log": "{seer} = {viewer.seer}", "outbox": "{subject_kind} = 'NONE'"}
+_UITVAL = (
+    _of_case("UITVAL") + " AND ({basis} = 'TOLD' OR (SELECT l.seer = {viewer.seer} FROM lead l"
+    " WHERE l.student = {student} AND l.until_at = 'infinity'))"
+)
+
 # The systems of a party, and their readings. A coordinator's region is the one that its key names.
 _REGION_OF = (
     "CASE split_part({party}, ':', 1)"
@@ -75,7 +87,9 @@ PREDICATES: Mapping[Role, Mapping[str, str]] = {
     },
     Role.SCHOOL: {
         **_SEERS,
+        **_LOG,
         **_OWN_SOURCES,
+        "uitval": _UITVAL,
         "handover": "{from_seer} = {viewer.seer} AND {person.until_identified} > now()",
         "access_grant": "{person.until_identified} > now()"
         " AND {person.seer} = 'school:' || {person.school} || '#guidance'",
@@ -87,6 +101,7 @@ PREDICATES: Mapping[Role, Mapping[str, str]] = {
     },
     Role.SERVICE_POINT: {
         **_SEERS,
+        **_LOG,
         **_OWN_SOURCES,
         "placement": _of_case("PLACEMENT")
         + " AND (SELECT o.service_point = {viewer.party} FROM opportunity o WHERE o.id = {opportunity})",
@@ -94,7 +109,9 @@ PREDICATES: Mapping[Role, Mapping[str, str]] = {
     },
     Role.MUNICIPALITY: {
         **_SEERS,
+        **_LOG,
         **_OWN_SOURCES,
+        "uitval": _UITVAL,
         "lead": _OF_CANDIDATE,
         "support_request": _OWN_CASE,
         "link": "({source} = {viewer.party} OR split_part({source}, ':', 1) = 'school')"
@@ -103,6 +120,8 @@ PREDICATES: Mapping[Role, Mapping[str, str]] = {
     },
     Role.EMPLOYER: {
         **_SEERS,
+        **_LOG,
+        "uitval": "{reported_by} = {viewer.seer} AND {person.until_given_name} > now()",
         "placement": _of_case("PLACEMENT") + " AND {employer} = {viewer.key}",
         "link": f"(split_part({{source}}, ':', 1) = 'school' OR {_OF_A_CASE}) AND {{person.until_given_name}} > now()",
         "contact_point": "NOT {partner_only}",
@@ -110,11 +129,13 @@ PREDICATES: Mapping[Role, Mapping[str, str]] = {
     },
     Role.COORDINATOR: {
         **_SOURCES_OF_REGION,
+        **_LOG_OF_NOBODY,
         "opportunity": f"({{public}} OR {{region}} = ANY ({_OWN_REGIONS}))",
         "coordinator_post_history": "'coordinator:' || {region} = {viewer.party}",
     },
     Role.NATIONAL: {
         **_sources("{viewer.function} <> 'reader'"),
+        **_LOG_OF_NOBODY,
         "contact_point": "(NOT {partner_only} OR {viewer.function} <> 'reader')",
         "coordinator_post_history": "{viewer.function} <> 'reader'",
         "opportunity": "{public}",

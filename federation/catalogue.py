@@ -135,6 +135,7 @@ class Page:
     through: str | None = None
     given: str | None = None  # says when it is a page and not null
     driven: Driver | None = None  # null where the source could not be asked
+    lives: str | None = None  # over the keys of a cursor, {0}, {1} ...: true, or an error of the database's
 
 
 @dataclass(frozen=True)
@@ -180,7 +181,15 @@ class Told:
     """A field of a live type: it comes within its value, and no statement reads it."""
 
 
-Entry = Column | Expression | One | Choice | Keyed | Many | Page | Live | Constant | Told
+@dataclass(frozen=True)
+class Sealed:
+    """A cursor of the row's own: its keys, sealed as those of the list whose label it bears."""
+
+    label: str
+    keys: tuple[str, ...]
+
+
+Entry = Column | Expression | One | Choice | Keyed | Many | Page | Live | Constant | Told | Sealed
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,25 @@ from graphql import FieldNode, GraphQLObjectType, SelectionSetNode
 
 from federation.arguments import Arguments, arguments_of
 from federation.build import Mark
-from federation.catalogue import Choice, Column, Constant, Entry, Expression, Form, Keyed, Live, Many, One, Page, Told
+from federation.catalogue import (
+    Choice,
+    Column,
+    Constant,
+    Entry,
+    Expression,
+    Form,
+    Keyed,
+    Live,
+    Many,
+    One,
+    Page,
+    Sealed,
+    Told,
+)
 from federation.introspection import INTROSPECTION, compile_introspection
 from federation.keyed import compile_keyed
 from federation.live import shown
-from federation.pages import compile_page
+from federation.pages import SEPARATOR, compile_page
 from federation.rows import NO_SUBJECT, Row, as_json, subjects_of
 from federation.selection import below, collect
 
@@ -71,6 +85,8 @@ def compile_entry(  # noqa: PLR0911  # one case per kind of entry
             return compile_keyed(row, entry, nodes, arguments, compile_object)
         case Live():
             return _live(row, entry, nodes, arguments)
+        case Sealed():
+            return _sealed(row, entry)
         case Told():
             raise AssertionError(f"{place} is reached by a statement, and is no row's")
 
@@ -126,6 +142,12 @@ def _many(row: Row, entry: Many, nodes: list[FieldNode]) -> str:
     if child.subjects:
         row.subjects.append(subjects_of(name, given))
     return f"CASE WHEN {given} THEN {name}.j ELSE 'null' END" if given else f"{name}.j"
+
+
+def _sealed(row: Row, entry: Sealed) -> str:
+    nonce, number = row.build.mark(Mark("cursor", entry.label, path=row.build.path))
+    keys = f" || E'{SEPARATOR}' || ".join(f"({row.outside(key)})::text" for key in entry.keys)
+    return f"'\"' || {nonce} || '{number}:' || {keys} || {nonce} || '\"'"
 
 
 def _live(row: Row, entry: Live, nodes: list[FieldNode], arguments: Arguments) -> str:

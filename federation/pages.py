@@ -91,7 +91,8 @@ class _Page:
             return self.build.bind_request("text", bind)
 
         values = [f"{part(n)}::{self.casts[n]}" for n in range(len(self.keys))]
-        return f"({', '.join(self.keys)}) {'>' if greater else '<'} ({', '.join(values)})"
+        lives = f" AND (SELECT {self.entry.lives.format(*values)})" if self.entry.lives else ""
+        return f"({', '.join(self.keys)}) {'>' if greater else '<'} ({', '.join(values)}){lives}"
 
     def driver(self, numbered: bool) -> str:
         """The limited inner query, rendered last: by now the row knows its columns."""

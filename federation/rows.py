@@ -71,7 +71,9 @@ class Row:
             build.touch(table)
         # A person is its own subject, whoever stands above; what is below one is that one's.
         if rows.person and (rows.is_person or not self._person_above()):
-            self.subjects.append(f"uuid_send({self.outside_name(rows.person)})")
+            key = f"uuid_send({self.outside_name(rows.person)})"
+            # Of a join there may be no row, and with it nobody.
+            self.subjects.append(f"coalesce({key}, {NO_SUBJECT})" if "." in rows.person else key)
             build.has_subjects = True
 
     # ---- templates

@@ -21,7 +21,7 @@ import asyncpg
 
 from registry.connections import Connections
 from registry.migrate import LOGINS, role_prefix
-from schema.errors import Internal, SetUp, SpilError, TooSlow, Unavailable
+from schema.errors import CursorExpired, EpochChanged, Internal, SetUp, SpilError, TooSlow, Unavailable
 
 CONNECT = 2.0  # seconds to get a connection, new or from the pool
 SEER = re.compile(r"[a-z]+(:[A-Za-z0-9-]{1,60})?#[a-z]{1,30}")
@@ -46,6 +46,9 @@ _AWAY = (
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
 )
+
+
+_OURS = {"SP001": EpochChanged, "SP002": CursorExpired}  # raised by our own functions (0015_uitval.sql)
 
 
 class Database:
@@ -177,6 +180,8 @@ class _our_errors:  # noqa: N801  # reads as a statement
             raise TooSlow from None
         if isinstance(error, _AWAY):
             raise Unavailable from None
+        if isinstance(error, asyncpg.PostgresError) and error.sqlstate in _OURS:
+            raise _OURS[error.sqlstate] from None
         if isinstance(error, asyncpg.PostgresError):
             raise Internal from error
 

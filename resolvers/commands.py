@@ -16,7 +16,18 @@ from typing import Any, Protocol
 
 from auth.viewer import Viewer
 from registry.commands import digest_of, earlier_reference, remember
-from resolvers import access, consent, contact_commands, handover, lead, post_commands, safety_net, support_request
+from resolvers import (
+    access,
+    consent,
+    contact_commands,
+    handover,
+    lead,
+    placements,
+    post_commands,
+    safety_net,
+    support_request,
+    uitval,
+)
 from resolvers.given import check_given
 from schema.errors import Refused
 
@@ -42,6 +53,17 @@ COMMANDS: Mapping[str, Command] = {
     "transferLead": lead.transfer_lead,
     "acceptLead": lead.accept_lead,
     "declineLead": lead.decline_lead,
+    "startPlacement": placements.start_placement,
+    "extendPlacement": placements.extend_placement,
+    "endPlacement": placements.end_placement,
+    "reportUitval": uitval.report_uitval,
+    "confirmUitval": uitval.confirm_uitval,
+    "acknowledgeUitval": uitval.acknowledge_uitval,
+    "planInterview": uitval.plan_interview,
+    "holdInterview": uitval.hold_interview,
+    "recordNextStep": uitval.record_next_step,
+    "closeUitval": uitval.close_uitval,
+    "withdrawUitval": uitval.withdraw_uitval,
 }
 
 

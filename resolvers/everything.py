@@ -5,8 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from federation.catalogue import Ask, Catalogue, Constant, Finder, Keyed, Many, One, Page, Rows
-from resolvers import access, directory, handover, people, sources, support_request, vacancies
+from resolvers import access, directory, events, handover, people, sources, support_request, uitval, vacancies
 from schema.scalars import Brin, KvK, MunicipalityCode, RegionCode
+
+
+def _of_case(field: str, type_name: str) -> Rows:
+    """The payload of a command about a case: its reference is `<alias>.<n>`, of nothing where n is 0."""
+    reference = "split_part({arg.reference}, '.', %d)::%s"
+    return Rows(
+        f"(SELECT {reference % (1, 'uuid')} AS alias, {reference % (2, 'int')} AS n)",
+        {
+            field: One(type_name, "{person.alias} = {parent.alias} AND {n} = {parent.n}"),
+            "student": One("Student", "{alias} = {parent.alias}"),
+            "candidate": One("Candidate", "{alias} = {parent.alias}"),
+        },
+        tables=(),
+    )
+
 
 QUERY = Rows(
     "(SELECT 1)",
@@ -31,6 +46,9 @@ QUERY = Rows(
         "candidates": Page("Candidate", None, people.CANDIDATE_ORDERS, people.CANDIDATE_FILTERS),
         "placements": Page("Placement", None, people.OF_MANY, people.PLACEMENT_FILTERS),
         "opportunities": directory.opportunities(None),
+        "uitvallen": uitval.UITVALLEN,
+        "events": events.EVENTS,
+        "completeness": One("Completeness", "true"),
         "vacancyHits": vacancies.HITS,
         "sources": sources.SOURCES,
         "_entities": Keyed(many=True, entities=True),
@@ -69,6 +87,9 @@ TYPES: Mapping[str, Rows] = {
     "WorkProcess": people.WORK_PROCESS,
     "Placement": people.PLACEMENT,
     "Credential": people.CREDENTIAL,
+    "Uitval": uitval.UITVAL,
+    "Event": events.EVENT,
+    "Completeness": events.COMPLETENESS,
     "ContactPointPayload": Rows(
         "(SELECT {arg.reference:uuid} AS contact)",
         {"contact": One("ContactPoint", "{id} = {parent.contact}")},
@@ -82,6 +103,8 @@ TYPES: Mapping[str, Rows] = {
         },
         tables=(),
     ),
+    "PlacementPayload": _of_case("placement", "Placement"),
+    "UitvalPayload": _of_case("uitval", "Uitval"),
     "PostPayload": Rows(
         "(SELECT {arg.reference} AS region)", {"post": One("CoordinatorPost", "{region} = {parent.region}")}, tables=()
     ),

@@ -32,6 +32,7 @@ from uuid import uuid4
 from auth.viewer import Viewer
 from connectors.values import eleven_test, is_number
 from federation.catalogue import Expression, Form, Live, Many, Rows
+from resolvers.below import SIGHT
 from resolvers.held import accept, hold, hold_own
 from schema.errors import BadInput, CaseNumberRefused, CodeRefused, Conflict, NotFound, Refused, TooManyTries
 
@@ -66,6 +67,8 @@ HANDOVER = Rows(
             "{state} = 'STARTED' AND {minted_at} > now() - interval '10 minutes'",
         ),
     },
+    joins={"person": SIGHT},
+    person="student",
 )
 HANDOVERS = Many("WarmHandover", "{student} = {parent.student}", ("{n}",), given="{until_candidate} > now()", limit=20)
 

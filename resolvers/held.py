@@ -45,6 +45,36 @@ async def hold(viewer: Viewer, connection: Any, reference: str) -> Held:
     return Held(str(alias), row["student"], row["own_school"], row["has_lead"], row["age_band"])
 
 
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A placement or an uitval: whose it is, and its number within them."""
+
+    alias: str
+    student: UUID
+    n: int
+
+    @property
+    def reference(self) -> str:
+        """What a payload is read by."""
+        return f"{self.alias}.{self.n}"
+
+
+async def hold_case(viewer: Viewer, connection: Any, kind: str, reference: str) -> Case:
+    """Locks the young person whose case `Placement:<alias>.<part>` or `Uitval:...` is. Raises NotFound."""
+    name, _, key = reference.partition(":")
+    head, _, part = key.partition(".")
+    try:
+        alias = UUID(head)
+    except ValueError:
+        raise NotFound from None
+    if name != kind or viewer.role not in TYPE_OF or not part.isascii():
+        raise NotFound
+    row = await connection.fetchrow("SELECT student, n FROM hold_case($1, $2, $3)", alias, kind, part)
+    if row is None:
+        raise NotFound
+    return Case(str(alias), row["student"], row["n"])
+
+
 async def hold_own(viewer: Viewer, connection: Any, reference: str) -> Held:
     """The same for the own school's guidance alone."""
     held = await hold(viewer, connection, reference)

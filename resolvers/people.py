@@ -25,6 +25,7 @@ from federation.catalogue import (
     Told,
 )
 from resolvers.access import GRANTS
+from resolvers.below import SIGHT, id_below, lookup_below
 from resolvers.handover import HANDOVERS
 from resolvers.support_request import SUPPORT_REQUESTS
 
@@ -62,19 +63,6 @@ OF_MANY: Mapping[str, tuple[OrderKey, ...]] = {
     "FROM": (("{from_on}", "date"), ("{person.alias}", "uuid"), ("{n}", "int")),
 }
 CREDENTIAL_FILTERS = {"kind": Filter("{kind} = {value}")}
-
-
-def _short(type_name: str) -> str:
-    """Twelve hex digits that name a row below a young person to one seer (tables.md, Ids)."""
-    return f"left(md5({{person.id_salt}}::text || '{type_name}' || {{n}}::text), 12)"
-
-
-def _id(type_name: str) -> Expression:
-    return Expression(f"'{type_name}:' || {{person.alias}}::text || '.' || {_short(type_name)}", CODE)
-
-
-def _lookup(type_name: str) -> Lookup:
-    return Lookup(f"{{person.alias}} = {{key.uuid}} AND {_short(type_name)} = {{key.part}}", "id", "part")
 
 
 def _work_processes(column: str, given: str | None = None) -> Many:
@@ -221,12 +209,10 @@ WORK_PROCESS = Rows(
     tables=(),
 )
 
-SIGHT = Join("sight", "{student} = {person.student}")
-
 PLACEMENT = Rows(
     "placement",
     {
-        "id": _id("Placement"),
+        "id": id_below("Placement"),
         "kind": Column("kind", CODE),
         "state": Column("state", CODE),
         "from": Column("from_on", CODE),
@@ -240,13 +226,13 @@ PLACEMENT = Rows(
     },
     joins={"person": SIGHT},
     person="student",
-    lookup=_lookup("Placement"),
+    lookup=lookup_below("Placement"),
 )
 
 CREDENTIAL = Rows(
     "credential",
     {
-        "id": _id("Credential"),
+        "id": id_below("Credential"),
         "kind": Column("kind", CODE),
         "level": Column("level", NUMBER),
         "title": Column("title"),
@@ -255,5 +241,5 @@ CREDENTIAL = Rows(
     },
     joins={"person": SIGHT},
     person="student",
-    lookup=_lookup("Credential"),
+    lookup=lookup_below("Credential"),
 )

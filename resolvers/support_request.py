@@ -15,6 +15,7 @@ from typing import Any
 
 from auth.viewer import Viewer
 from federation.catalogue import Expression, Form, Many, Rows
+from resolvers.below import SIGHT
 from resolvers.held import accept, hold, hold_own
 from schema.errors import BadInput
 
@@ -32,6 +33,8 @@ SUPPORT_REQUEST = Rows(
         "sentOn": Expression("({sent_at} AT TIME ZONE 'Europe/Amsterdam')::date", CODE),
         "answeredOn": Expression("({answered_at} AT TIME ZONE 'Europe/Amsterdam')::date", CODE),
     },
+    joins={"person": SIGHT},
+    person="student",
 )
 SUPPORT_REQUESTS = Many(
     "SupportRequest", "{student} = {parent.student}", ("{n}",), given="{until_candidate} > now()", limit=20

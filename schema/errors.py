@@ -51,6 +51,18 @@ class BadCursor(Refused):
     sentence = "This cursor was not made for this list, order and party. Start again without it."
 
 
+class CursorExpired(Refused):
+    code = "CURSOR_EXPIRED"
+    sentence = "What follows this cursor is not kept any more. `events(first: 1)` gives the oldest that is."
+
+
+class EpochChanged(Refused):
+    code = "EPOCH_CHANGED"
+    sentence = (
+        "The hub lost the end of its log and began another epoch. Compare what you have with `events`, without `after`."
+    )
+
+
 class BadDocument(Refused):
     code = "BAD_DOCUMENT"
     sentence = "The GraphQL document cannot be read."
@@ -127,6 +139,14 @@ class EventRefused(Refused):
     code = "EVENT_REFUSED"
     sentence = "This event is not taken. `field` and `reason` say what does not fit."
     status = 422
+
+
+class NobodyHears(Refused):
+    code = "NOBODY_HEARS"
+    sentence = (
+        "No school and no municipality follows this young person any more: nobody would hear this, and it is not kept."
+        " Call the desk that `contact(topic: PUPILS_TO_WORK, at: ...)` gives."
+    )
 
 
 class ConsentMissing(Refused):

@@ -8,6 +8,7 @@ from schema.directory import ContactPoint, CoordinatorPost
 from schema.enums import ContactOwnerKind, ContactTopic, PostState
 from schema.pages import planned
 from schema.scalars import Date, Key, RegionCode, Text
+from schema.uitval import UitvalMutation
 
 
 @strawberry.input
@@ -82,7 +83,7 @@ class PostPayload:
 
 
 @strawberry.type
-class Mutation(AccessMutation, CaseMutation):
+class Mutation(AccessMutation, CaseMutation, UitvalMutation):
     @strawberry.mutation(
         description="Makes or changes a contact point of the own organisation, region, or (national) any."
     )

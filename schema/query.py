@@ -6,6 +6,7 @@ import strawberry
 
 from schema.directory import ContactAnswer, Municipality, Node, Region, School, ServicePoint
 from schema.enums import ContactTopic, Notice, RoleName
+from schema.events import Completeness, Event
 from schema.inputs import (
     CandidateFilter,
     CandidateOrder,
@@ -24,8 +25,9 @@ from schema.inputs import (
 from schema.opportunities import Employer, Opportunity
 from schema.pages import Connection, planned
 from schema.people import Candidate, Placement, Student
-from schema.scalars import Cursor, Text
+from schema.scalars import Cursor, Date, Text
 from schema.sources import Source
+from schema.uitval import Uitval, UitvalFilter
 from schema.vacancies import VacancyHits, VacancySearch
 
 
@@ -196,4 +198,33 @@ class Query:
         last: int | None = strawberry.UNSET,
         before: Cursor | None = strawberry.UNSET,
     ) -> Connection[Source]:
+        planned()
+
+    @strawberry.field(
+        description="Losses of a place: of the students this party sees; to an employer those it reported."
+    )
+    def uitvallen(
+        self,
+        first: int | None = strawberry.UNSET,
+        after: Cursor | None = strawberry.UNSET,
+        last: int | None = strawberry.UNSET,
+        before: Cursor | None = strawberry.UNSET,
+        filter: UitvalFilter | None = strawberry.UNSET,
+    ) -> Connection[Uitval]:
+        planned()
+
+    @strawberry.field(
+        description="What happened, as this party was told: in order, without a hole, whether or not it was listening."
+    )
+    def events(
+        self,
+        first: int | None = strawberry.UNSET,
+        after: Cursor | None = strawberry.UNSET,
+        last: int | None = strawberry.UNSET,
+        before: Cursor | None = strawberry.UNSET,
+    ) -> Connection[Event]:
+        planned()
+
+    @strawberry.field(description="How many positions of the own stream one day has, and between which.")
+    def completeness(self, date: Date) -> Completeness:
         planned()

@@ -31,6 +31,7 @@ BY_RULE = {
     "Opportunity.region": "as a school's",
     "Query.me": "made of the viewer, without a table",
     "Query._service": "made of the contract, without a table",
+    "Query.completeness": "one row of sums, whatever the log holds",
     "Query.contact": "contact_route gives exactly one row",
     "CoordinatorPost.filled": "generated from `state`, which is not null",
 }

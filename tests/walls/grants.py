@@ -59,17 +59,48 @@ _CASES = dict.fromkeys(["support_request", "handover", "handover_try", "safety_n
 # Each its own log; of an event about somebody what it was, and of none who else was told.
 _LOG = {"event_log": "*", "stream_head": "*"}
 _EVENT = {"outbox": "id type subject_kind student case_type case_n details recorded", **_LOG}
-_EVENT_ABOUT_NOBODY = {"outbox": "id type subject_kind details recorded", **_LOG}
+_EVENT_ABOUT_NOBODY = {"outbox": "id type subject_kind student details recorded", **_LOG}
+_UITVAL = {"uitval": "*"}
+_REPORTED = {"uitval": "student n placement_n how ended_on reported_by reported_at picked_up_at"}
 _SOURCES = {"source": "key party kind protocol harvests answers_live state added_at", "source_run": "*"}
 SELECT: Said = {
     "directory": {**_ALL, **_OFFERS, **_FILLED},
-    "school": {**_ALL, **_SOURCES, **_OFFERS, **_PARTY, **_STATE, **_STUDENT, "link": "*", **_REQUEST, **_OWN_SCHOOL, **_EVENT},
-    "municipality": {**_ALL, **_SOURCES, **_OFFERS, **_PARTY, **_STATE, **_STUDENT, **_KEYS, **_REQUEST, **_EVENT},
+    "school": {
+        **_ALL,
+        **_SOURCES,
+        **_OFFERS,
+        **_PARTY,
+        **_STATE,
+        **_STUDENT,
+        "link": "*",
+        **_REQUEST,
+        **_OWN_SCHOOL,
+        **_EVENT,
+        **_UITVAL,
+    },
+    "municipality": {
+        **_ALL,
+        **_SOURCES,
+        **_OFFERS,
+        **_PARTY,
+        **_STATE,
+        **_STUDENT,
+        **_KEYS,
+        **_REQUEST,
+        **_EVENT,
+        **_UITVAL,
+    },
     "service_point": {**_ALL, **_SOURCES, **_OFFERS, **_PARTY, **_STATE, **_CANDIDATE, **_EVENT},
-    "employer": {**_ALL, **_OFFERS, **_PARTY, **_FILLED, **_CANDIDATE, **_KEYS, **_EVENT},
+    "employer": {**_ALL, **_OFFERS, **_PARTY, **_FILLED, **_CANDIDATE, **_KEYS, **_EVENT, **_REPORTED},
     "coordinator": {**_ALL, **_SOURCES, **_OFFERS, **_PARTY, **_STATE, **_HISTORY, **_EVENT_ABOUT_NOBODY},
     "national": {
-        **{**_ALL, **_SOURCES, **_OFFERS, **_PARTY, **_STATE, **_HISTORY, **_EVENT_ABOUT_NOBODY},
+        **_ALL,
+        **_SOURCES,
+        **_OFFERS,
+        **_PARTY,
+        **_STATE,
+        **_HISTORY,
+        **_EVENT_ABOUT_NOBODY,
         "contact_point_history": "*",
     },
     "command": {**_ALL, **_PARTY, **_STATE, **_HISTORY, "contact_point_history": "*", "command": "*"},
@@ -77,6 +108,7 @@ SELECT: Said = {
     "keeper": {
         **dict.fromkeys(["sight", "access", "student", "consent", "lead", "access_rule", "link"], "*"),
         **dict.fromkeys(["covers", "municipality", "region"], "*"),
+        **dict.fromkeys(["placement", "employer", "opportunity", "uitval", "uitval_move"], "*"),
         "student_profile": "student age_band",
         "party": "key from_at until_at",
         **_CASES,
@@ -85,7 +117,10 @@ SELECT: Said = {
 INSERT: Said = {
     "command": {"contact_point": "*", "contact_point_history": "*", "coordinator_post_history": "*", "command": "*"},
     "scribe": {"read": "*"},
-    "keeper": {**dict.fromkeys(["sight", "access", "consent", "lead", "link", "outbox"], "*"), **_CASES},
+    "keeper": {
+        **dict.fromkeys(["sight", "access", "consent", "lead", "link", "outbox", "placement", "uitval"], "*"),
+        **_CASES,
+    },
 }
 _KEPT = {
     "sight": "*",
@@ -93,13 +128,15 @@ _KEPT = {
     "consent": "withdrawn_at withdrawn_by",
     "lead": "until_at",
     "link": "until_at",
+    "placement": "state to_on",
+    "uitval": "*",
     "student": "source",  # to lock the row: the policy lets nothing be written
     **_CASES,
 }
 _POST = "state holder organisation hours mandate schools_represented since"
 UPDATE: Said = {"command": {"contact_point": "*", "coordinator_post": _POST}, "keeper": _KEPT}
 # The worker: everything, but `sight` is the keeper's, `read` the scribe's, and `migration` the owner's.
-WORKER_READS_ONLY = ("sight", "read", "migration", "access_rule")
+WORKER_READS_ONLY = ("sight", "read", "migration", "access_rule", "uitval_move")
 GUARDED = [
     "access",
     "command",
@@ -129,6 +166,7 @@ GUARDED = [
     "student",
     "student_profile",
     "support_request",
+    "uitval",
 ]
 # What `command` may call; each begins with who acts, and is tried in tests/walls/test_keeper.py.
 CALLED = {
@@ -150,6 +188,13 @@ CALLED = {
     "set_safety_net",
     "offer_lead",
     "settle_lead",
+    "hold_case",
+    "start_placement",
+    "extend_placement",
+    "end_placement",
+    "report_uitval",
+    "confirm_uitval",
+    "move_uitval",
 }
 DEFINERS = {"keep_sight", "keep_sight_place", "keep_lead", "end_with_consent", "end_with_reason"} | CALLED
 
@@ -225,7 +270,9 @@ PROPS: Mapping[str, str] = {
     "a function that only the keeper asks can be called": """
         SELECT p.proname || ' by ' || r FROM g, unnest(g.roles) r, pg_proc p
         WHERE p.pronamespace = 'public'::regnamespace AND r <> 'keeper'
-        AND p.proname IN ('guides', 'leads', 'covering', 'agreed_to_continue', 'place_reason', 'tell')
+        AND p.proname IN ('guides', 'leads', 'covering', 'agreed_to_continue', 'place_reason', 'tell', 'places',
+            'followers', 'employer_of', 'keep_placement_reasons', 'close_placement', 'uitval_told', 'presume_uitval',
+            'end_uitval_reasons')
         AND has_function_privilege(g.prefix || r, p.oid, 'EXECUTE')""",
     "a view does not ask with the reader's rights": """
         SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'v'

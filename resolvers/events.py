@@ -1,0 +1,69 @@
+"""The log as its owner reads it: each position, and what of it may be told today.
+
+Laws
+1. A position is there whoever may know what it was; without the right it is cursor, epoch, pos and `withheld`.
+2. What an event is about is read as the party sees it now, never as it was when it happened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from federation.catalogue import Choice, Column, Expression, Form, Join, One, OrderKey, Page, Rows, Sealed
+
+CODE, NUMBER = Form.CODE, Form.NUMBER
+BY_POSITION: Mapping[str, tuple[OrderKey, ...]] = {"POS": (("{epoch}", "int"), ("{pos}", "bigint"))}
+LABEL = "Query.events:POS:ASC"  # of every cursor of the log, wherever it is shown
+
+_CASE = "{person.student} = {parent.told.student} AND {n} = {parent.told.case_n}"
+EVENT = Rows(
+    "event_log",
+    {
+        "cursor": Sealed(LABEL, ("{epoch}", "{pos}")),
+        "epoch": Column("epoch", NUMBER),
+        "pos": Column("pos", NUMBER),
+        "withheld": Expression("{told.type} IS NULL", NUMBER),
+        "type": Expression("upper(replace(split_part({told.type}, '.', 3), '-', '_'))", CODE),
+        "recorded": Expression('to_char({told.recorded}, \'YYYY-MM-DD"T"HH24:MI":00Z"\')', CODE),
+        "purpose": Expression("{told.details} ->> 'purpose'", CODE),
+        "forget": Expression(
+            "CASE WHEN {told.subject_kind} = 'ENDING' THEN CASE WHEN split_part({seer}, ':', 1)"
+            " IN ('servicepoint', 'employer') THEN 'Candidate:' ELSE 'Student:' END || {alias}::text END",
+            CODE,
+        ),
+        "month": Expression("{told.details} ->> 'month'", CODE),
+        "student": One("Student", "{student} = {parent.told.student}", through="sight_case"),
+        "candidate": One("Candidate", "{student} = {parent.told.student}", through="sight_case"),
+        "case": Choice(
+            "{told.case_type}",
+            {
+                "UITVAL": ("Uitval", _CASE),
+                "PLACEMENT": ("Placement", _CASE),
+                "SUPPORT_REQUEST": ("SupportRequest", _CASE),
+                "HANDOVER": ("WarmHandover", _CASE),
+            },
+        ),
+        "opportunity": One("Opportunity", "{id} = ({parent.told.details} ->> 'opportunity')::uuid"),
+    },
+    joins={"told": Join("outbox", "{id} = {base.event}")},
+    person="told.student",
+)
+EVENTS = Page("Event", None, BY_POSITION, lives="cursor_lives({0}, {1})")
+
+_OF_THE_DAY = (
+    "FROM event_log e WHERE e.seer = {viewer.seer}"
+    " AND e.logged_at >= {arg.date:date}::timestamp AT TIME ZONE 'Europe/Amsterdam'"
+    " AND e.logged_at < ({arg.date:date} + 1)::timestamp AT TIME ZONE 'Europe/Amsterdam'"
+)
+COMPLETENESS = Rows(
+    f"(SELECT {{arg.date:date}} AS day, (SELECT count(*) {_OF_THE_DAY}) AS events,"
+    f" (SELECT e.epoch || '.' || e.pos {_OF_THE_DAY} ORDER BY e.epoch, e.pos LIMIT 1) AS first,"
+    f" (SELECT e.epoch || '.' || e.pos {_OF_THE_DAY} ORDER BY e.epoch DESC, e.pos DESC LIMIT 1) AS last)",
+    {
+        "date": Expression("{day}", CODE),
+        "count": Expression("{events}", NUMBER),
+        "first": Expression("{first}", CODE),
+        "last": Expression("{last}", CODE),
+    },
+    tables=("event_log",),
+)

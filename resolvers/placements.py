@@ -1,0 +1,105 @@
+"""Placement (*plaatsing*): where a young person works, learns or spends the day.
+
+    state      who                                   command           -> state
+    (none)     own school, municipality, employer    startPlacement    PLANNED | RUNNING; the employer sees a given name
+    PLANNED, RUNNING    the same                     extendPlacement   another last day
+    PLANNED, RUNNING    the same                     endPlacement      ENDED as was agreed
+    PLANNED, RUNNING    the same                     reportUitval      ENDED; of an internship no more (process 6b),
+                                                                       of anything else an uitval (resolvers/uitval.py)
+
+A municipality is one that sees who it is; an employer acts for places of its own. Source: graph.md 5 and 6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from auth.viewer import Viewer
+from resolvers.given import AMSTERDAM, check_day
+from resolvers.held import Case, accept, hold, hold_case
+from schema.errors import BadInput, Conflict, NotFound
+
+Input = Mapping[str, Any]
+MOST_HOURS, YEARS = 48, 6  # a week; how far a last day may lie ahead, as a whole course does
+
+
+async def start_placement(viewer: Viewer, connection: Any, given: Input) -> str:
+    """A young person begins somewhere. Raises BadInput, Conflict or NotFound."""
+    held = await hold(viewer, connection, given["person"])
+    hours, last = given.get("hours"), given.get("to")
+    if hours is not None and not 1 <= hours <= MOST_HOURS:
+        raise BadInput(f"`hours` wants a number a week, 1 to {MOST_HOURS}.")
+    _check_begin(given["from"])
+    if last is not None:
+        check_day("to", last, YEARS)
+        if last < given["from"]:
+            raise BadInput("`to` wants a day that is not before `from`.")
+    leads_to = given.get("leadsTo")
+    number = await connection.fetchval(
+        "SELECT start_placement($1, $2, $3, $4, $5, $6, $7, $8)",
+        held.student,
+        given["kind"].value,
+        given["employer"],
+        _offer(given.get("opportunity")),
+        hours,
+        given["from"],
+        last,
+        leads_to.value if leads_to is not None else None,
+    )
+    if number is None:
+        raise NotFound("There is no such employer or offer of it, or it has a running placement of this kind already.")
+    return f"{held.alias}.{number}"
+
+
+async def extend_placement(viewer: Viewer, connection: Any, given: Input) -> str:
+    """Another last day, later than the one before."""
+    case = await hold_case(viewer, connection, "Placement", given["placement"])
+    check_day("to", given["to"], YEARS)
+    told = await connection.fetchval("SELECT extend_placement($1, $2, $3)", case.student, case.n, given["to"])
+    return _settled(case, told, "It has ended, has no last day, or ends later than that.")
+
+
+async def end_placement(viewer: Viewer, connection: Any, given: Input) -> str:
+    """It ended as was agreed."""
+    case = await hold_case(viewer, connection, "Placement", given["placement"])
+    check_past("endedOn", given["endedOn"])
+    told = await connection.fetchval("SELECT end_placement($1, $2, $3)", case.student, case.n, given["endedOn"])
+    return _settled(case, told, "It has ended already, or began later than that.")
+
+
+def check_past(name: str, day: date) -> None:
+    """Raises BadInput for a day that is still to come, or longer than a year ago."""
+    today = datetime.now(AMSTERDAM).date()
+    if day > today:
+        raise BadInput(f"`{name}` wants today or an earlier day.")
+    if (day.year + 1, day.month, day.day) < (today.year, today.month, today.day):
+        raise BadInput(f"`{name}` wants a day within the past year.")
+
+
+def _check_begin(day: date) -> None:
+    today = datetime.now(AMSTERDAM).date()
+    if abs(day.year - today.year) > 1:
+        raise BadInput("`from` wants a day of this school year or the next.")
+
+
+def _offer(reference: str | None) -> UUID | None:
+    if reference is None:
+        return None
+    kind, _, key = reference.partition(":")
+    try:
+        found = UUID(key)
+    except ValueError:
+        raise NotFound from None
+    if kind != "Opportunity":
+        raise NotFound
+    return found
+
+
+def _settled(case: Case, told: str, sentence: str) -> str:
+    if told == "CONFLICT":
+        raise Conflict(sentence)
+    accept(told)
+    return case.reference
