@@ -97,6 +97,10 @@ VISIBLE: Mapping[str, frozenset[Role]] = {
     "Event": _PARTIES,
     "EventCase": _SEERS,
     "Completeness": _PARTIES,
+    "DueItem": _STUDENTS,
+    "DueCase": _STUDENTS,
+    "OverdueItem": _PARTIES - _NATIONAL,
+    "OverdueFigure": _NATIONAL,
     "PlacementPayload": _STUDENTS | _EMPLOYER,
     "UitvalPayload": _STUDENTS | _EMPLOYER,
 }
@@ -158,6 +162,7 @@ EXCEPT: Mapping[str, frozenset[Role]] = {
     "Event.forget": _SEERS,
     "Event.month": _SERVICE_POINT,
     "Event.opportunity": _SERVICE_POINT,
+    "Mutation.closeDueItem": _STUDENTS,
     "Mutation.acknowledgeUitval": _STUDENTS,
     "Mutation.planInterview": _STUDENTS,
     "Mutation.holdInterview": _STUDENTS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from federation.catalogue import Ask, Catalogue, Constant, Finder, Keyed, Many, One, Page, Rows
-from resolvers import access, directory, events, handover, people, sources, support_request, uitval, vacancies
+from resolvers import access, directory, due, events, handover, people, sources, support_request, uitval, vacancies
 from schema.scalars import Brin, KvK, MunicipalityCode, RegionCode
 
 
@@ -48,6 +48,9 @@ QUERY = Rows(
         "opportunities": directory.opportunities(None),
         "uitvallen": uitval.UITVALLEN,
         "events": events.EVENTS,
+        "dueItems": due.DUE_ITEMS,
+        "overdueItems": due.OVERDUE_ITEMS,
+        "overdueFigures": due.OVERDUE_FIGURES,
         "completeness": One("Completeness", "true"),
         "vacancyHits": vacancies.HITS,
         "sources": sources.SOURCES,
@@ -89,6 +92,9 @@ TYPES: Mapping[str, Rows] = {
     "Credential": people.CREDENTIAL,
     "Uitval": uitval.UITVAL,
     "Event": events.EVENT,
+    "DueItem": due.DUE_ITEM,
+    "OverdueItem": due.OVERDUE_ITEM,
+    "OverdueFigure": due.OVERDUE_FIGURE,
     "Completeness": events.COMPLETENESS,
     "ContactPointPayload": Rows(
         "(SELECT {arg.reference:uuid} AS contact)",

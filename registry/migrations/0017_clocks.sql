@@ -504,6 +504,13 @@ GRANT EXECUTE ON FUNCTION clocks_tick(uuid, timestamptz), moment_to_ask(placemen
 GRANT EXECUTE ON FUNCTION answer_placement_end(uuid, integer, text, date), close_due(uuid) TO "@db@_command";
 RESET ROLE;
 
+-- Who moved is told to the lead as what it is from now on; what no log has yet was never told.
+INSERT INTO due (seer, student, process, step, due_at)
+    SELECT DISTINCT ON (l.student) l.seer, l.student, 'MOVE', 'REVIEW', due_after(now(), c.length, c.calendar, NULL)
+    FROM outbox o JOIN lead l ON l.student = o.student AND l.until_at = 'infinity', clock c
+    WHERE o.type = 'nl.arbeidstoeleiding.leerling-verhuisd.v1' AND o.sequenced_at IS NULL AND (c.process, c.step) = ('MOVE', 'REVIEW');
+DELETE FROM outbox o WHERE o.type = 'nl.arbeidstoeleiding.leerling-verhuisd.v1' AND o.sequenced_at IS NULL;
+
 -- ---- what the clocks ask as the worker
 
 -- Young people for whom something is to be done at an instant, in key order behind one of them.
