@@ -49,6 +49,7 @@ class Settings:
     max_page: int
     rate: int
     burst: int
+    event_days: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +172,7 @@ KNOBS: tuple[Knob, ...] = (
         "SPIL_RATE", "rate", "200", _whole(1, 1_000_000), "Requests a second per client; without a token per address."
     ),
     Knob("SPIL_BURST", "burst", "400", _whole(1, 1_000_000), "Requests that a client may send at once."),
+    Knob("SPIL_EVENT_DAYS", "event_days", "400", _whole(1, 36_500), "Days that events can be had again."),
 )
 
 

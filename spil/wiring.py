@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -29,8 +30,9 @@ from resolvers.live import LiveLayers
 from schema.full import build_schema
 from schema.print import graphql_core, print_contract
 from spil.agent_readings import Readings
+from spil.deliver import Hands
 from spil.live_sources import LiveSources
-from spil.log import Log
+from spil.log import Log, Sink
 from spil.settings import Settings, require
 from wire.client import fetch_json_bytes
 
@@ -120,6 +122,41 @@ async def build(settings: Settings, listed_hosts: frozenset[str] = frozenset()) 
     record, runner, gate = partial(_record, reads_log), Runner(database, codes), TokenGate(trust, keys)
     engine = Engine(made, everything, database, record, cursors, limits, runner)
     return Parts(settings, engine, gate, database, reads_log, trust, keys, trust_pool, printed, sources, live, readings)
+
+
+def hands_in(parts: Parts, say: Sink) -> Hands:
+    """What the loops of `spil deliver` work with, inside a gateway: the demo's."""
+    assert parts.settings.worker_url is not None
+    return Hands(parts.settings, parts.settings.worker_url, parts.engine, parts.trust, say)
+
+
+@asynccontextmanager
+async def hands_of(settings: Settings, say: Sink) -> AsyncIterator[Hands]:
+    """What `spil deliver` works with: an engine that renders what leaves, without the directory and without sources."""
+    require(settings, "gateway_url", "worker_url", "cursor_key")
+    assert settings.gateway_url is not None
+    assert settings.worker_url is not None
+    assert settings.cursor_key is not None
+    limits = limits_of(settings)
+    database = await Database.open(
+        settings.gateway_url, settings.gateway_url, size=settings.pool_size, seconds=settings.deadline
+    )
+    reads_log = ReadsLog(settings.gateway_url, settings.reads_log_timeout)
+    reads_log.start()
+    pool = await worker_pool(settings.worker_url)
+    trust = Trust(partial(load_trust, pool), stamp=partial(trust_stamp, pool))
+    await trust.start()
+    codes = Codes.under(settings.cursor_key)
+    record, cursors = partial(_record, reads_log), Cursors(settings.cursor_key)
+    everything, runner = catalogue({LAYER: codes.ask}), Runner(database, codes)
+    engine = Engine(contracts()[0], everything, database, record, cursors, limits, runner)
+    try:
+        yield Hands(settings, settings.worker_url, engine, trust, say)
+    finally:
+        await trust.close()
+        await reads_log.close()
+        await database.close()
+        pool.terminate()
 
 
 async def _record(log: ReadsLog, read: ReadOf) -> None:
