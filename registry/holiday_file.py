@@ -48,7 +48,10 @@ REASONS: Final[Mapping[str, str]] = MappingProxyType(
 )
 
 # `$1` are the days as JSON objects: region, on_date, name.
-_SPANS = "(SELECT region, min(on_date) AS first, max(on_date) AS last FROM json_populate_recordset(NULL::holiday, $1::json) GROUP BY 1)"
+_SPANS = (
+    "(SELECT region, min(on_date) AS first, max(on_date) AS last"
+    " FROM json_populate_recordset(NULL::holiday, $1::json) GROUP BY 1)"
+)
 GONE = f"""
 DELETE FROM holiday h USING {_SPANS} s
 WHERE h.calendar = 'SCHOOL' AND h.region = s.region AND h.on_date BETWEEN s.first AND s.last AND NOT EXISTS (

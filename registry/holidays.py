@@ -35,8 +35,9 @@ DELETE FROM holiday h WHERE h.source = 'LIBRARY' AND h.on_date BETWEEN $2 AND $3
 NEW = """
 INSERT INTO holiday (on_date, name, calendar, region, source)
 SELECT n.on_date, n.name, n.calendar, n.region, 'LIBRARY' FROM json_populate_recordset(NULL::holiday, $1::json) n
-LEFT JOIN (SELECT region, min(on_date) AS first, max(on_date) AS last FROM holiday WHERE source = 'FILE' GROUP BY region) f
-    ON f.region = n.region
+LEFT JOIN (
+    SELECT region, min(on_date) AS first, max(on_date) AS last FROM holiday WHERE source = 'FILE' GROUP BY region
+) f ON f.region = n.region
 WHERE f.region IS NULL OR n.on_date NOT BETWEEN f.first AND f.last
 ON CONFLICT (on_date, calendar, region) DO NOTHING
 """

@@ -66,7 +66,8 @@ WHERE o.digest IS DISTINCT FROM n.digest
 ON CONFLICT (brin) DO UPDATE SET name = excluded.name, kind = excluded.kind, board = excluded.board,
     municipality = excluded.municipality, region = excluded.region, doorstroompunt = excluded.doorstroompunt,
     street = excluded.street, postcode = excluded.postcode, place = excluded.place, phone = excluded.phone,
-    website = excluded.website, holiday_region = excluded.holiday_region, source = excluded.source, digest = excluded.digest, seen_on = excluded.seen_on
+    website = excluded.website, holiday_region = excluded.holiday_region,
+    source = excluded.source, digest = excluded.digest, seen_on = excluded.seen_on
     WHERE NOT s.fictitious
 RETURNING s.xmax = 0 AS added
 """

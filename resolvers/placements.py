@@ -72,9 +72,7 @@ async def answer_placement_end(viewer: Viewer, connection: Any, given: Input) ->
     if last is not None:
         check_day("to", last, YEARS)
     case = await hold_case(viewer, connection, "Placement", given["placement"])
-    told = await connection.fetchval(
-        "SELECT answer_placement_end($1, $2, $3, $4)", case.student, case.n, answer, last
-    )
+    told = await connection.fetchval("SELECT answer_placement_end($1, $2, $3, $4)", case.student, case.n, answer, last)
     return _settled(case, told, "Nobody asks about its last day now, or it ends later than that.")
 
 

@@ -536,34 +536,37 @@ CREATE FUNCTION clocks_waiting(at timestamptz, behind uuid, most integer) RETURN
     ) w WHERE behind IS NULL OR w.student > behind ORDER BY w.student LIMIT most
 $ask$;
 
--- The country's figure anew; gives how many rows changed. 1 to 4 are "<5". A total over cells of which one is hidden would tell it: such
--- a total is the range that the cells leave, and says nothing that they do not.
+-- The country's figure: 1 to 4 are "<5". A total over cells of which one is hidden would tell it: such a total is the range that the
+-- cells leave, and says nothing that they do not.
+CREATE FUNCTION overdue_items() RETURNS TABLE (region text, process text, step text, items text)
+    LANGUAGE sql STABLE SET search_path = public, pg_temp AS $ask$
+    WITH cell AS (
+        SELECT o.region, o.process, o.step, count(*) AS k FROM overdue o WHERE o.cleared_at IS NULL GROUP BY 1, 2, 3
+    )
+    SELECT c.region, c.process, c.step, CASE WHEN c.k < 5 THEN '<5' ELSE c.k::text END FROM cell c
+    UNION ALL
+    SELECT NULL, c.process, c.step, CASE WHEN min(c.k) >= 5 THEN sum(c.k)::text
+        ELSE sum(CASE WHEN c.k < 5 THEN 1 ELSE c.k END)::text || '-' || sum(greatest(c.k, 4))::text END
+    FROM cell c GROUP BY 2, 3
+$ask$;
+
+-- Writes what differs; gives how many rows did.
 CREATE FUNCTION count_overdue(at timestamptz) RETURNS integer LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp AS $count$
 DECLARE
     gone integer;
     written integer;
 BEGIN
-    CREATE TEMP TABLE counted ON COMMIT DROP AS
-        WITH cell AS (
-            SELECT o.region, o.process, o.step, count(*) AS k FROM overdue o WHERE o.cleared_at IS NULL GROUP BY 1, 2, 3
-        )
-        SELECT c.region, c.process, c.step, CASE WHEN c.k < 5 THEN '<5' ELSE c.k::text END AS items FROM cell c
-        UNION ALL
-        SELECT NULL, c.process, c.step, CASE WHEN min(c.k) >= 5 THEN sum(c.k)::text
-            ELSE sum(CASE WHEN c.k < 5 THEN 1 ELSE c.k END)::text || '-' || sum(greatest(c.k, 4))::text END
-        FROM cell c GROUP BY 2, 3;
-    DELETE FROM figure_overdue f WHERE NOT EXISTS (
-        SELECT FROM counted c WHERE c.region IS NOT DISTINCT FROM f.region AND (c.process, c.step, c.items) = (f.process, f.step, f.items));
+    DELETE FROM figure_overdue f WHERE NOT EXISTS (SELECT FROM overdue_items() c
+        WHERE c.region IS NOT DISTINCT FROM f.region AND (c.process, c.step, c.items) = (f.process, f.step, f.items));
     GET DIAGNOSTICS gone = ROW_COUNT;
     INSERT INTO figure_overdue (region, process, step, items, computed_at)
-        SELECT c.region, c.process, c.step, c.items, at FROM counted c
-        ON CONFLICT (region, process, step) DO NOTHING;
+        SELECT c.region, c.process, c.step, c.items, at FROM overdue_items() c ON CONFLICT (region, process, step) DO NOTHING;
     GET DIAGNOSTICS written = ROW_COUNT;
     RETURN gone + written;
 END
 $count$;
-REVOKE ALL ON FUNCTION clocks_waiting(timestamptz, uuid, integer), count_overdue(timestamptz) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION clocks_waiting(timestamptz, uuid, integer), count_overdue(timestamptz) TO "@db@_worker";
+REVOKE ALL ON FUNCTION clocks_waiting(timestamptz, uuid, integer), overdue_items(), count_overdue(timestamptz) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION clocks_waiting(timestamptz, uuid, integer), overdue_items(), count_overdue(timestamptz) TO "@db@_worker";
 
 -- ---- who reads
 GRANT SELECT (id, seer, student, process, step, case_type, case_n, due_at, reminded_at, done_at) ON due TO "@db@_school", "@db@_municipality";

@@ -200,7 +200,8 @@ def test_every_reason_has_a_broken_row_here() -> None:
 async def test_a_broken_row_is_told_with_its_line_and_the_rest_is_imported(
     fresh_database: str, written: Write, code: str
 ) -> None:
-    lines = ["region;name;from;to", "NOORD;Kerst;2028-12-23;2028-12-31", BROKEN[code], "", "MIDDEN;Kerst;2028-12-23;2028-12-31"]
+    good = "{};Kerst;2028-12-23;2028-12-31"
+    lines = ["region;name;from;to", good.format("NOORD"), BROKEN[code], "", good.format("MIDDEN")]
     report = await import_holidays(fresh_database, written("\n".join(lines)))
     assert [(one.line, one.code) for one in report.rejected] == [(3, code)]
     assert report.holidays == 2
