@@ -211,9 +211,9 @@ CALLED = {
     "close_due",
 }
 FOLLOW = {"uitval_due", "placement_due", "move_due", "lead_due", "lead_closed"}  # triggers
-CLOCKS = {"clocks_tick"}  # what the worker may call
+OF_WORKER = {"take_inbound", "clocks_tick"}
 DEFINERS = {"keep_sight", "keep_sight_place", "keep_lead", "end_with_consent", "end_with_reason"} | CALLED
-DEFINERS |= FOLLOW | CLOCKS
+DEFINERS |= FOLLOW | OF_WORKER
 
 _COLUMNS = """
 SELECT r.role, c.relname AS name, p.privilege,
@@ -283,7 +283,8 @@ PROPS: Mapping[str, str] = {
         SELECT p.proname || ' by ' || r FROM g, unnest(g.roles) r, pg_proc p
         WHERE p.pronamespace = 'public'::regnamespace AND p.prosecdef AND r <> 'keeper'
         AND has_function_privilege(g.prefix || r, p.oid, 'EXECUTE')
-        AND NOT (r = 'command' AND p.proname = ANY (g.called)) AND NOT (r = 'worker' AND p.proname = 'clocks_tick')""",
+        AND NOT (r = 'command' AND p.proname = ANY (g.called))
+        AND NOT (r = 'worker' AND p.proname IN ('take_inbound', 'clocks_tick'))""",
     "a function that only the keeper asks can be called": """
         SELECT p.proname || ' by ' || r FROM g, unnest(g.roles) r, pg_proc p
         WHERE p.pronamespace = 'public'::regnamespace AND r <> 'keeper'
