@@ -50,11 +50,13 @@ INPUTS: Mapping[str, tuple[str, dict[str, Any]]] = {
     "confirmIdentity": (TOWN, {"student": STUDENT}),
     "relinkHandover": (TOWN, {"student": STUDENT, "caseNumber": "Z-1"}),
     "transferLead": (SCHOOL, {"student": STUDENT, "party": "municipality:GM0796", "function": "participatie"}),
+    "answerPlacementEnd": (SCHOOL, {"placement": f"Placement:{uuid4()}.0", "answer": "EXTENDED", "to": str(today())}),
+    "closeDueItem": (SCHOOL, {"item": f"DueItem:{uuid4()}"}),
     "acceptLead": (TOWN, {"student": STUDENT}),
     "declineLead": (TOWN, {"student": STUDENT}),
 }
 # The days that a command takes, and the years that each may be ahead.
-YEARS = {"recordConsent.until": 1, "setContactPoint.absentUntil": 1}
+YEARS = {"answerPlacementEnd.to": 6, "recordConsent.until": 1, "setContactPoint.absentUntil": 1}
 BLANK = ("", " ", "\n\t", "\u200b", "\u00a0\u202e")
 FIELDS = {"setContactPoint": "contact { id }", "verifyContactPoint": "contact { id }"} | dict.fromkeys(
     ("setPostState", "appointCoordinator", "updatePost", "endAppointment"), "post { state }"
