@@ -110,14 +110,14 @@ OF_PLACEMENTS = """
  FROM json_to_recordset($1::json) s(id uuid, placements json), json_to_recordset(s.placements) p(kind text,
     employer_kvk text, from_on date, to_on date, hours smallint, leads_to text)
  ORDER BY s.id, p.kind, p.employer_kvk, p.from_on, p.to_on DESC NULLS FIRST)"""
-# A placement that ended here stays ended: a report is quicker than a school's own system. One that is over by its date
-# the clocks end: they judge whether it was lost.
-STAYS = f"CASE WHEN g.to_on < today() THEN x.state ELSE {STATE} END"
+# A placement that ended here stays ended: a report is quicker than a school's own system. One whose day is over goes on until
+# the clocks end it (0017_clocks.sql): whether it was lost is asked there, once.
+GOES_ON = "CASE WHEN g.from_on > today() THEN 'PLANNED' ELSE 'RUNNING' END"
 CHANGE_PLACEMENTS = f"""
-UPDATE placement x SET to_on = g.to_on, hours = g.hours, leads_to = g.leads_to, state = {STAYS}
+UPDATE placement x SET to_on = g.to_on, hours = g.hours, leads_to = g.leads_to, state = {GOES_ON}
 FROM {OF_PLACEMENTS} g
 WHERE x.student = g.id AND (x.kind, x.employer, x.from_on) = (g.kind, g.employer_kvk, g.from_on) AND x.state <> 'ENDED'
-  AND (x.to_on, x.hours, x.leads_to, x.state) IS DISTINCT FROM (g.to_on, g.hours, g.leads_to, {STAYS})
+  AND (x.to_on, x.hours, x.leads_to, x.state) IS DISTINCT FROM (g.to_on, g.hours, g.leads_to, {GOES_ON})
 """  # noqa: S608 - our own names
 ADD_PLACEMENTS = f"""
 INSERT INTO placement (student, n, kind, employer, hours, from_on, to_on, leads_to, state)
