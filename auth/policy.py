@@ -58,8 +58,8 @@ _LOG = {
 }
 _LOG_OF_NOBODY = {"event_log": "{seer} = {viewer.seer}", "outbox": "{subject_kind} = 'NONE'"}
 _UITVAL = (
-    _of_case("UITVAL") + " AND ({basis} = 'TOLD' OR (SELECT l.seer = {viewer.seer} FROM lead l"
-    " WHERE l.student = {student} AND l.until_at = 'infinity'))"
+    _of_case("UITVAL") + " AND ({basis} = 'TOLD' OR (" + _OF_CANDIDATE + " AND (SELECT l.seer = {viewer.seer}"
+    " FROM lead l WHERE l.student = {student} AND l.until_at = 'infinity')))"
 )
 
 # What is due is its party's, who sees whom it is about; what is overdue is about nobody but a party.

@@ -15,7 +15,7 @@ import pytest
 
 from tests.walls.conftest import Raise
 from tests.walls.data import EVER, World
-from tests.walls.oracle import Seer
+from tests.walls.seers import Seer
 from tests.walls.walls import Walls
 
 POINT = "servicepoint:AM27-WERKCENTRUM#matching"
