@@ -108,7 +108,8 @@ NOBODY_S = ("coordinator:AM27#coordinator", "national#lead", "national#reader") 
 HAPPENED = (
     """INSERT INTO outbox (type, subject_kind, student, case_type, case_n, seers, details)
        SELECT 'nl.arbeidstoeleiding.' || c.what || '.v1', 'STUDENT', s.student, c.kind, c.n,
-              ARRAY[s.seer, ($1::text[])[1 + coalesce(c.n, 0) % cardinality($1::text[])]], '{"month": "2026-10", "basis": "PRESUMED"}'
+              ARRAY[s.seer, ($1::text[])[1 + coalesce(c.n, 0) % cardinality($1::text[])]],
+              '{"month": "2026-10", "basis": "PRESUMED"}'
        FROM (SELECT seer, student, row_number() OVER (PARTITION BY seer ORDER BY md5(student::text || seer)) AS k
              FROM sight WHERE seer = ANY ($1)) s
        CROSS JOIN LATERAL (

@@ -272,6 +272,9 @@ async def _edge(owner: Any, world: World, seer: Seer, student: UUID, past: datet
     columns = ("seer", "student", "tier", "purpose", "case_type", "case_n", "ends_at", "ended_at", "started_at")
     cases = [("TRACE", "PLACED_FROM", kind, 1, EVER, EVER) for kind in CASES]
     await insert(owner, "access", columns, [(str(seer), student, *one, past) for one in (*cases, reason)])
+    other = next(str(one) for one in world.holders if one != seer)  # to whom the second case is open
+    others = [("TRACE", "PLACED_FROM", kind, 2, EVER, EVER) for kind in CASES]
+    await insert(owner, "access", columns, [(other, student, *one, past) for one in others])
 
 
 def _reason(rng: Random, seer: str, student: UUID, now: datetime, cases: int) -> tuple[Any, ...]:

@@ -10,8 +10,8 @@ from uuid import UUID
 
 from tests.walls.data import World
 from tests.walls.operations import PERSON, Keys, Operation
-from tests.walls.seers import Seer
 from tests.walls.questions import OPERATIONS, PLAIN, PLAIN_TABLES, plain
+from tests.walls.seers import Seer
 from tests.walls.walls import Refused, Walls
 
 ALONE = {"wall 2": "CANDIDATE", "wall 3": "TRACE"}

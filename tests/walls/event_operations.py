@@ -29,7 +29,8 @@ from tests.walls.walls import Walls
 
 LOSING = (*STUDENT, "EMPLOYER")
 HEARING = (*PERSON, "COORDINATOR", "NATIONAL")
-LOSSES = "query($n: Int!) {{ page: uitvallen(first: $n) {{ totalCount nodes {{ id placement {{ id }} person: {one} {{ id disclosure }} {more} }} }} }}"
+LOSSES = """query($n: Int!) {{ page: uitvallen(first: $n) {{ totalCount nodes {{
+    id placement {{ id }} person: {one} {{ id disclosure }} {more} }} }} }}"""
 LOG = (
     "query($n: Int!) {{ page: events(first: $n) {{ totalCount nodes {{ epoch pos withheld type recorded {more} }} }} }}"
 )
