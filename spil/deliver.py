@@ -19,8 +19,10 @@ from datetime import UTC, datetime, timedelta
 from auth.trust import Trust
 from events.sequencer import Sequencer, Tally
 from federation.engine import Engine
+from registry.clocks import clocks
 from registry.event_log import Lag, lag_of, leading
 from schema.errors import SpilError
+from spil.clocks import keep_clocks
 from spil.log import Sink
 from spil.settings import Settings
 
@@ -57,6 +59,12 @@ async def sequence(hands: Hands) -> None:
         await Sequencer(lead, holder(), hands.say, tally=hands.tally).run()
 
 
+async def clock(hands: Hands) -> None:
+    """What is due, late or over by its date."""
+    async with clocks(hands.worker_url) as kept:
+        await keep_clocks(kept, holder(), hands.say)
+
+
 async def age(hands: Hands) -> None:
     """What is older than SPIL_EVENT_DAYS leaves the logs, and then the outbox."""
     while True:
@@ -85,6 +93,7 @@ async def beat(hands: Hands) -> None:
 # Whoever adds a loop adds its line.
 LOOPS: tuple[Loop, ...] = (
     Loop("sequencer", sequence),
+    Loop("clocks", clock),
     Loop("retention", age),
     Loop("heartbeat", beat),
 )
