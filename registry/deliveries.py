@@ -23,7 +23,12 @@ FROM lease_deliveries($1, $2, $3) l JOIN webhook w ON w.id = l.webhook LEFT JOIN
 ORDER BY w.seer, l.epoch, l.pos
 """
 SETTLE = "SELECT webhook, epoch, pos FROM settle_deliveries($1, $2, $3, $4, $5, $6, $7)"
-VERIFIED = "UPDATE webhook SET state = 'ACTIVE', verified_at = now() WHERE id = $1 AND state = 'PENDING'"
+# A test comes from a stream too, though there be no event yet.
+VERIFIED = """
+WITH verified AS (
+    UPDATE webhook SET state = 'ACTIVE', verified_at = now() WHERE id = $1 AND state = 'PENDING' RETURNING seer
+) INSERT INTO stream_head (seer) SELECT v.seer FROM verified v ON CONFLICT DO NOTHING
+"""
 END = "SELECT end_webhook($1, $2, $3)"
 # Done is done: what is remembered of it serves a look at the last week. The dead stay as long as the log does.
 FORGET = """
