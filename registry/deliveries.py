@@ -17,7 +17,8 @@ from uuid import UUID
 LEASE = """
 SELECT l.webhook, l.epoch, l.pos, l.token, l.tries, w.url, w.seer, w.types <> '{}' AS filtered,
        coalesce(h.stream::text, '') AS stream,
-       ARRAY (SELECT k.sealed FROM webhook_key k WHERE k.webhook = l.webhook AND k.from_at <= now() AND k.until_at > now()
+       ARRAY (SELECT k.sealed FROM webhook_key k
+              WHERE k.webhook = l.webhook AND k.from_at <= now() AND k.until_at > now()
               ORDER BY k.n DESC LIMIT 2) AS keys
 FROM lease_deliveries($1, $2, $3) l JOIN webhook w ON w.id = l.webhook LEFT JOIN stream_head h ON h.seer = w.seer
 ORDER BY w.seer, l.epoch, l.pos
@@ -34,7 +35,8 @@ END = "SELECT end_webhook($1, $2, $3)"
 FORGET = """
 DELETE FROM delivery d USING webhook w LEFT JOIN stream_head h ON h.seer = w.seer
 WHERE w.id = d.webhook AND ((d.state = 'DONE' AND d.ended_at < now() - $1::interval)
-    OR (d.state = 'DEAD' AND d.epoch > 0 AND d.epoch <= h.epoch AND d.pos <= h.kept_after AND d.ended_at < now() - $1::interval))
+    OR (d.state = 'DEAD' AND d.epoch > 0 AND d.epoch <= h.epoch AND d.pos <= h.kept_after
+        AND d.ended_at < now() - $1::interval))
 """
 
 

@@ -43,9 +43,7 @@ class Index(Protocol):
 class Rendering:
     """Reads batches of positions; `fields` names what a role's contract has of a type."""
 
-    def __init__(
-        self, engine: Engine, cursors: Cursors, trust: Index, clock: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, engine: Engine, cursors: Cursors, trust: Index, clock: Callable[[], float] = time.time) -> None:
         self._engine, self._cursors, self._trust, self._clock = engine, cursors, trust, clock
         self._documents: dict[Role, str] = {}
 

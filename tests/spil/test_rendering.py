@@ -30,9 +30,7 @@ class Signed:
 
     def __init__(self, *without: str, gone: tuple[str, ...] = ()) -> None:
         parties = {seer.partition("#")[0] for seer in EVERYBODY} - set(gone)
-        signed = [
-            AgreementRow(one, kind, "1") for one in parties - set(without) for kind in (*AgreementKind,)
-        ]
+        signed = [AgreementRow(one, kind, "1") for one in parties - set(without) for kind in (*AgreementKind,)]
         rows = tuple(PartyRow(one, one.partition(":")[0], one) for one in parties)
         self._index = TrustIndex(TrustRows((), (), (), rows, tuple(signed)))
 
