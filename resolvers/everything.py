@@ -71,6 +71,8 @@ QUERY = Rows(
 
 TYPES: Mapping[str, Rows] = {
     "Query": QUERY,
+    "Subscription": events.SUBSCRIPTION,
+    "Event": events.EVENT,
     "_Service": Rows("(SELECT 1)", {"sdl": Constant("sdl")}, tables=()),
     "Viewer": directory.VIEWER,
     "Region": directory.REGION,
@@ -101,7 +103,6 @@ TYPES: Mapping[str, Rows] = {
     "Placement": people.PLACEMENT,
     "Credential": people.CREDENTIAL,
     "Uitval": uitval.UITVAL,
-    "Event": events.EVENT,
     "Completeness": events.COMPLETENESS,
     "ContactPointPayload": Rows(
         "(SELECT {arg.reference:uuid} AS contact)",
