@@ -21,6 +21,7 @@ from events.sequencer import Sequencer, Tally
 from events.signing import Safe
 from federation.cursors import Cursors
 from federation.engine import Engine
+from federation.streaming import Streaming
 from registry.database import worker_pool
 from registry.deliveries import Deliveries
 from registry.event_log import Lag, lag_of, leading
@@ -90,7 +91,8 @@ async def bring(hands: Hands) -> None:
         await asyncio.Event().wait()
         return
     pool, hooks = await worker_pool(hands.worker_url), Hooks(settings.webhook_private_hosts)
-    render = Rendering(hands.engine, Cursors(settings.cursor_key), hands.trust)
+    streaming = Streaming(hands.engine, Cursors(settings.cursor_key))
+    render = Rendering(hands.engine, streaming, hands.trust)
     try:
         safe = Safe.under(settings.cursor_key)
         await Webhooks(Deliveries(pool), render, hooks, safe, settings.oin, hands.say).run()

@@ -16,13 +16,12 @@ import orjson
 
 from auth.trust import TrustIndex
 from auth.viewer import Role, Viewer, party_kind
-from federation.cursors import SEPARATOR, Cursors
 from federation.engine import Engine
-from resolvers.events import LABEL
-from schema.errors import CursorExpired, EpochChanged, Forbidden
+from federation.streaming import NotThere, Stream, Streaming
+from schema.errors import Forbidden
 
-MOST: Final = 100  # positions of one page
 CLIENT: Final = "webhooks"  # who read, as the reads log has it
+WHO: Final = (f"{CLIENT} {CLIENT}",)
 # What leaves of an event, where the contract of the role has it.
 FIELDS: Final = {
     **dict.fromkeys(("epoch", "pos", "withheld", "type", "recorded", "purpose", "forget", "month"), ""),
@@ -30,8 +29,6 @@ FIELDS: Final = {
     "candidate": "{ id }",
     "opportunity": "{ id }",
 }
-CASE: Final = "case {{ __typename {0} }}"
-GONE: Final = (CursorExpired.code, EpochChanged.code)  # the log does not give these positions any more
 
 
 class Index(Protocol):
@@ -41,20 +38,23 @@ class Index(Protocol):
 
 
 class Rendering:
-    """Reads batches of positions; `fields` names what a role's contract has of a type."""
+    """Reads batches of positions, by one document per role."""
 
-    def __init__(self, engine: Engine, cursors: Cursors, trust: Index, clock: Callable[[], float] = time.time) -> None:
-        self._engine, self._cursors, self._trust, self._clock = engine, cursors, trust, clock
-        self._documents: dict[Role, str] = {}
+    def __init__(
+        self, engine: Engine, streaming: Streaming, trust: Index, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._engine, self._streaming, self._trust, self._clock = engine, streaming, trust, clock
+        self._texts: dict[Role, str] = {}
 
     async def __call__(self, seer: str, epoch: int, positions: Sequence[int]) -> Sequence[Mapping[str, Any]]:
         """These events, without those that the log does not have any more. Raises Forbidden, and what is Broken."""
         viewer = self._viewer(seer)
+        document = self._engine.document(viewer.role, self._text(viewer.role), None)
+        stream, _ = self._streaming.open(viewer, document, None)
         found: list[Mapping[str, Any]] = []
-        for first, count in runs(positions):
-            found += [one for one in await self._page(viewer, epoch, first, count) if one["epoch"] == epoch]
-        wanted = set(positions)
-        return [one for one in found if one["pos"] in wanted]
+        for some in parts(sorted(set(positions)), stream.batch):
+            found += await self._read(stream, epoch, some)
+        return found
 
     def _viewer(self, seer: str) -> Viewer:
         party, _, function = seer.partition("#")
@@ -63,41 +63,29 @@ class Rendering:
             raise Forbidden
         if kind.agreement is not None and not index.signed(party, kind.agreement, now):
             raise Forbidden
-        return Viewer(kind.role, party, function, subject=CLIENT, client=CLIENT, scopes=frozenset({"read"}))
+        return Viewer(kind.role, party, function, subject=CLIENT, client=CLIENT, scopes=frozenset({"events"}))
 
-    async def _page(self, viewer: Viewer, epoch: int, first: int, count: int) -> list[Mapping[str, Any]]:
-        cursor = self._cursors.of(viewer.seer).close(LABEL)(f"{epoch}{SEPARATOR}{first - 1}".encode()).decode()
-        given = {"after": cursor, "first": count}
-        answer = await self._engine.execute(viewer, self._document(viewer.role), given, None, CLIENT)
-        if answer.problems:
-            error = answer.problems[0].error
-            if error.code in GONE:
+    async def _read(self, stream: Stream, epoch: int, positions: Sequence[int]) -> list[Mapping[str, Any]]:
+        try:
+            frames = await self._streaming.read(stream, epoch, positions, WHO, CLIENT)
+        except NotThere:
+            if len(positions) == 1:
                 return []
-            raise error
-        page: list[Mapping[str, Any]] = orjson.loads(answer.data or b"null")["events"]["nodes"]
-        return page
+            return [event for pos in positions for event in await self._read(stream, epoch, [pos])]
+        return [orjson.loads(frame.body)["data"]["events"] for frame in frames if frame is not None]
 
-    def _document(self, role: Role) -> str:
-        if role not in self._documents:
+    def _text(self, role: Role) -> str:
+        if role not in self._texts:
             types = self._engine.schema(role).type_map
             fields = [f"{name} {below}" for name, below in FIELDS.items() if name in types["Event"].fields]
             if "case" in types["Event"].fields:
                 cases = (one.name for one in types["EventCase"].types if "id" in one.fields)
-                fields.append(CASE.format(" ".join(f"... on {name} {{ id }}" for name in cases)))
-            self._documents[role] = (
-                "query webhooks($after: Cursor, $first: Int) { events(after: $after, first: $first)"
-                f" {{ nodes {{ {' '.join(fields)} }} }} }}"
-            )
-        return self._documents[role]
+                fields.append(f"case {{ __typename {' '.join(f'... on {name} {{ id }}' for name in cases)} }}")
+            self._texts[role] = f"subscription webhooks {{ events {{ {' '.join(fields)} }} }}"
+        return self._texts[role]
 
 
-def runs(positions: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """First and length of each run of positions without a gap, at most MOST long."""
-    begun: list[int] = []
-    for pos in sorted(set(positions)):
-        if begun and (pos != begun[-1] + 1 or len(begun) == MOST):
-            yield begun[0], len(begun)
-            begun = []
-        begun.append(pos)
-    if begun:
-        yield begun[0], len(begun)
+def parts(positions: Sequence[int], most: int) -> Iterator[Sequence[int]]:
+    """The positions, so many at a time."""
+    for n in range(0, len(positions), most):
+        yield positions[n : n + most]

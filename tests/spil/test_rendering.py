@@ -11,9 +11,10 @@ from auth.trust import TrustIndex
 from auth.viewer import AgreementKind
 from events.cloud import Origin, cloud_event
 from federation.cursors import Cursors
+from federation.streaming import Streaming
 from registry.trust import AgreementRow, PartyRow, TrustRows
 from schema.errors import Forbidden
-from spil.rendering import MOST, Rendering, runs
+from spil.rendering import Rendering, parts
 from tests.hub_kit import CURSOR_KEY
 from tests.resolvers.access_kit import EMPLOYER, POINT, SCHOOL, TOWN, Scene, open_scene
 
@@ -45,7 +46,8 @@ async def scene(fresh_database: str, fresh_logins: Logins) -> AsyncIterator[Scen
 
 
 def rendering(scene: Scene, trust: Signed | None = None) -> Rendering:
-    return Rendering(scene.hub.engine, Cursors(CURSOR_KEY), trust or Signed())
+    engine = scene.hub.engine
+    return Rendering(engine, Streaming(engine, Cursors(CURSOR_KEY)), trust or Signed())
 
 
 async def told(scene: Scene, seer: str, what: str, kind: str, student: str | None = None, **more: Any) -> int:
@@ -92,7 +94,7 @@ async def test_whom_it_is_about_and_the_case_have_the_receivers_names(scene: Sce
     assert data["case"].startswith(f"Placement:{known.partition(':')[2]}.")
     data = cloud_event(end, Origin("1", "x"))["data"]
     assert (data["forget"], data["purpose"]) == (known, "SAFETY_NET")
-    assert scene.hub.reads[-1].viewer.client == "webhooks"
+    assert scene.hub.reads[-1].subscribers == ("webhooks webhooks",)
 
 
 async def test_only_what_is_asked_for_is_read(scene: Scene) -> None:
@@ -120,11 +122,15 @@ async def test_what_the_log_does_not_have_is_left_out(scene: Scene) -> None:
     events = await rendering(scene)(POINT, 1, [pos, pos + 1])
     assert [one["pos"] for one in events] == [pos]
     assert await rendering(scene)(POINT, 7, [1]) == []
-    await scene.owner.execute("UPDATE stream_head SET kept_after = $1 WHERE seer = $2", pos, POINT)
-    assert await rendering(scene)(POINT, 1, [pos]) == []
 
 
-def test_runs_have_no_gap_and_fit_a_page() -> None:
-    assert list(runs([])) == []
-    assert list(runs([3, 1, 2, 7, 9, 8, 3])) == [(1, 3), (7, 3)]
-    assert list(runs(range(1, 2 * MOST + 2))) == [(1, MOST), (MOST + 1, MOST), (2 * MOST + 1, 1)]
+async def test_an_epoch_that_is_over_is_still_told(scene: Scene) -> None:
+    pos = await told(scene, COORDINATOR, "plaats-vrijgekomen", "NONE")
+    await scene.owner.execute("UPDATE stream_head SET epoch = 2, pos = 0 WHERE seer = $1", COORDINATOR)
+    assert [one["pos"] for one in await rendering(scene)(COORDINATOR, 1, [pos])] == [pos]
+    await scene.owner.execute("UPDATE stream_head SET epoch = 1, pos = $2 WHERE seer = $1", COORDINATOR, pos)
+
+
+def test_a_batch_is_no_larger_than_one_reading() -> None:
+    assert list(parts([], 2)) == []
+    assert list(parts([1, 2, 5, 7, 9], 2)) == [[1, 2], [5, 7], [9]]

@@ -16,6 +16,7 @@ from auth.trust import TrustIndex
 from auth.viewer import AgreementKind
 from events.signing import Safe
 from federation.cursors import Cursors
+from federation.streaming import Streaming
 from registry.deliveries import Deliveries
 from registry.trust import AgreementRow, PartyRow, TrustRows
 from spil.rendering import Rendering
@@ -104,7 +105,8 @@ class Post:
 
     async def render(self, seer: str, epoch: int, positions: Sequence[int]) -> Sequence[Mapping[str, Any]]:
         """The log as the hub gives it to this seer now."""
-        return await Rendering(self.scene.hub.engine, Cursors(CURSOR_KEY), self)(seer, epoch, positions)
+        engine = self.scene.hub.engine
+        return await Rendering(engine, Streaming(engine, Cursors(CURSOR_KEY)), self)(seer, epoch, positions)
 
     def index(self) -> TrustIndex:
         """Everybody exists; whoever needs a covenant has one, unless it is `closed`."""
