@@ -58,8 +58,8 @@ _LOG = {
 }
 _LOG_OF_NOBODY = {"event_log": "{seer} = {viewer.seer}", "outbox": "{subject_kind} = 'NONE'"}
 _UITVAL = (
-    _of_case("UITVAL") + " AND ({basis} = 'TOLD' OR (SELECT l.seer = {viewer.seer} FROM lead l"
-    " WHERE l.student = {student} AND l.until_at = 'infinity'))"
+    _of_case("UITVAL") + " AND ({basis} = 'TOLD' OR (" + _OF_CANDIDATE + " AND (SELECT l.seer = {viewer.seer}"
+    " FROM lead l WHERE l.student = {student} AND l.until_at = 'infinity')))"
 )
 
 # The systems of a party, and their readings. A coordinator's region is the one that its key names.

@@ -28,7 +28,6 @@ MOST_HOURS, YEARS = 48, 6  # a week; how far a last day may lie ahead, as a whol
 
 async def start_placement(viewer: Viewer, connection: Any, given: Input) -> str:
     """A young person begins somewhere. Raises BadInput, Conflict or NotFound."""
-    held = await hold(viewer, connection, given["person"])
     hours, last = given.get("hours"), given.get("to")
     if hours is not None and not 1 <= hours <= MOST_HOURS:
         raise BadInput(f"`hours` wants a number a week, 1 to {MOST_HOURS}.")
@@ -37,6 +36,7 @@ async def start_placement(viewer: Viewer, connection: Any, given: Input) -> str:
         check_day("to", last, YEARS)
         if last < given["from"]:
             raise BadInput("`to` wants a day that is not before `from`.")
+    held = await hold(viewer, connection, given["person"])
     leads_to = given.get("leadsTo")
     number = await connection.fetchval(
         "SELECT start_placement($1, $2, $3, $4, $5, $6, $7, $8)",
@@ -56,16 +56,16 @@ async def start_placement(viewer: Viewer, connection: Any, given: Input) -> str:
 
 async def extend_placement(viewer: Viewer, connection: Any, given: Input) -> str:
     """Another last day, later than the one before."""
-    case = await hold_case(viewer, connection, "Placement", given["placement"])
     check_day("to", given["to"], YEARS)
+    case = await hold_case(viewer, connection, "Placement", given["placement"])
     told = await connection.fetchval("SELECT extend_placement($1, $2, $3)", case.student, case.n, given["to"])
     return _settled(case, told, "It has ended, has no last day, or ends later than that.")
 
 
 async def end_placement(viewer: Viewer, connection: Any, given: Input) -> str:
     """It ended as was agreed."""
-    case = await hold_case(viewer, connection, "Placement", given["placement"])
     check_past("endedOn", given["endedOn"])
+    case = await hold_case(viewer, connection, "Placement", given["placement"])
     told = await connection.fetchval("SELECT end_placement($1, $2, $3)", case.student, case.n, given["endedOn"])
     return _settled(case, told, "It has ended already, or began later than that.")
 
@@ -82,7 +82,7 @@ def check_past(name: str, day: date) -> None:
 def _check_begin(day: date) -> None:
     today = datetime.now(AMSTERDAM).date()
     if abs(day.year - today.year) > 1:
-        raise BadInput("`from` wants a day of this school year or the next.")
+        raise BadInput("`from` wants a day of this year, the last or the next.")
 
 
 def _offer(reference: str | None) -> UUID | None:

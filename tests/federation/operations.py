@@ -39,6 +39,8 @@ ROOTS = {
     "students": 6,
     "candidates": 6,
     "placements": 4,
+    "uitvallen": 4,
+    "events": 4,
     "opportunities": 3,
     "schools": 3,
     "school": 3,

@@ -43,6 +43,9 @@ TABLES = (
     "handover",
     "sight",
     "lead",
+    "uitval",
+    "outbox",
+    "event_log",
     "source",
     "source_run",
 )
