@@ -162,7 +162,8 @@ async def hands_of(settings: Settings, say: Sink) -> AsyncIterator[Hands]:
     await trust.start()
     codes = Codes.under(settings.cursor_key)
     record, cursors = partial(_record, reads_log), Cursors(settings.cursor_key)
-    everything, runner = catalogue({LAYER: codes.ask}), Runner(database, codes)
+    making = Making(Safe.under(settings.cursor_key), settings.webhook_private_hosts)
+    everything, runner = catalogue({LAYER: codes.ask}), Runner(database, codes, making)
     engine = Engine(contracts()[0], everything, database, record, cursors, limits, runner)
     try:
         yield Hands(settings, settings.worker_url, engine, trust, say)
