@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import random
+import signal
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 import asyncpg
 
 from registry.embedded import SUPERUSER
+from registry.event_log import lag_of
 from tests.chaos.listeners import Listener, compared
 from tests.chaos.rig import Rig
 from tests.chaos.scenarios import Outcome, load, run_of
@@ -22,12 +24,13 @@ WHERE datname = $1 AND pid <> pg_backend_pid() AND usename LIKE '%login%' ORDER 
 KINDS = ("WebSocket", "SSE", "pull")
 
 
-async def while_loaded(rig: Rig, act: Callable[[], Coroutine[Any, Any, None]], each: int = 6, doors: int = 1) -> None:
-    """Losses go on until `act` is over."""
+async def while_loaded(rig: Rig, act: Callable[[], Coroutine[Any, Any, None]], more: str = "", each: int = 12) -> str:
+    """Losses go on until `act` is over; gives `more`."""
     acting = asyncio.create_task(act())
     while not acting.done():
-        await load(rig, await rig.world.take(each), doors)
+        await load(rig, await rig.world.take(each))
     await acting
+    return more
 
 
 async def postgres_stopped(rig: Rig, times: int, seed: int) -> Outcome:
@@ -41,7 +44,7 @@ async def postgres_stopped(rig: Rig, times: int, seed: int) -> Outcome:
             await asyncio.sleep(rng.uniform(0.1, 0.5))
             await asyncio.to_thread(rig.postgres.start)
 
-    return await run_of(rig, "Postgres stopped immediately", seed, lambda: while_loaded_(rig, act, f"{times} times"))
+    return await run_of(rig, "Postgres stopped immediately", seed, lambda: while_loaded(rig, act, f"{times} times"))
 
 
 async def backends_killed(rig: Rig, times: int, seed: int) -> Outcome:
@@ -57,12 +60,7 @@ async def backends_killed(rig: Rig, times: int, seed: int) -> Outcome:
         finally:
             await connection.close()
 
-    return await run_of(rig, "backends killed at random", seed, lambda: while_loaded_(rig, act, f"{times} killed"))
-
-
-async def while_loaded_(rig: Rig, act: Callable[[], Coroutine[Any, Any, None]], more: str) -> str:
-    await while_loaded(rig, act)
-    return more
+    return await run_of(rig, "backends killed at random", seed, lambda: while_loaded(rig, act, f"{times} killed"))
 
 
 async def clients_cut(rig: Rig, cuts: int, seed: int) -> Outcome:
@@ -103,6 +101,38 @@ async def clients_cut(rig: Rig, cuts: int, seed: int) -> Outcome:
         return f"{sum(one.cuts for one in listeners)} cuts, {sum(len(one.got) for one in listeners)} listened to"
 
     outcome = await run_of(rig, "clients cut, resumed at another gateway", seed, act)
+    outcome.wrong.extend(wrong)
+    return outcome
+
+
+async def zombie(rig: Rig, seed: int) -> Outcome:
+    """Who leads is stopped in the middle of its work, another takes over, and it wakes up again: it writes nothing."""
+    stopped = rig.traps["deliverer"].process
+    wrong: list[str] = []
+
+    async def act() -> str:
+        before = await lag_of(rig.world.logins.worker)
+        async with rig.deliverer() as second:
+            await load(rig, await rig.world.take(3))
+            stopped.send(signal.SIGSTOP)
+            try:
+                await load(rig, await rig.world.take(6))
+                await rig.settle()
+                replaced = await lag_of(rig.world.logins.worker)
+            finally:
+                stopped.send(signal.SIGCONT)
+            await load(rig, await rig.world.take(6))
+            async with asyncio.timeout(10):
+                while '"because":"replaced"' not in stopped.words():
+                    await asyncio.sleep(0.05)
+            after = await lag_of(rig.world.logins.worker)
+            if not before.token < replaced.token == after.token:
+                wrong.append(f"the tokens were {before.token}, {replaced.token}, {after.token}")
+            await rig.settle()
+            assert second.process.running is not None
+        return f"token {before.token} -> {after.token}"
+
+    outcome = await run_of(rig, "zombie leader", seed, act)
     outcome.wrong.extend(wrong)
     return outcome
 
