@@ -6,6 +6,7 @@ Laws
 1. A read that is not confirmed within `timeout` is Unavailable: no bytes leave, and no source is asked.
 2. The commit is synchronous whatever the database's default is.
 3. The writer's connection may insert here and do nothing else.
+4. The writer outlives whatever a connection does to it: without it nobody would be answered until a restart.
 """
 
 from __future__ import annotations
@@ -87,7 +88,7 @@ class ReadsLog:
             try:
                 async with asyncio.timeout(self._timeout):
                     await self._write([entry for entry, _ in group])
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            except Exception:  # noqa: BLE001 - law 4; the driver has errors of its own for a connection that ends at a bad moment
                 self._fail(group)
                 await self._drop()
                 await asyncio.sleep(RETRY)

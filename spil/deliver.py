@@ -34,8 +34,8 @@ from spil.settings import Settings
 from spil.webhooks import Webhooks
 from wire.hooks import Hooks
 
-FIRST, LONGEST = 0.1, 5.0  # seconds between two beginnings of a loop that breaks
-WELL = 30.0  # seconds after which a loop counts as having run well
+FIRST, LONGEST = 0.1, 2.0  # seconds between two beginnings of a loop that breaks
+WELL = 10.0  # seconds after which a loop counts as having run well
 FAREWELL = 5.0
 HEARTBEAT = 60.0
 AGEING, AGEING_BATCH, AGEING_LEASE = 600.0, 1_000, timedelta(minutes=1)

@@ -163,6 +163,19 @@ async def test_a_killed_writer_is_replaced(log: ReadsLog, owner: Any, fresh_logi
     assert await requests(owner) == {"before", "after"}
 
 
+async def test_an_error_of_the_drivers_own_does_not_end_the_writer(log: ReadsLog, owner: Any) -> None:
+    await log.record(entry())
+
+    async def broken(*_: Any) -> None:
+        raise asyncpg.InternalClientError("a server that said farewell at a bad moment")
+
+    log._connection.executemany = broken
+    with pytest.raises(Unavailable):
+        await log.record(entry())
+    await until_it_records(log, "after")
+    assert "after" in await requests(owner)
+
+
 @pytest.mark.parametrize("subject", ["\x00", "\ud800", "x" * 1_000_000, 7])
 async def test_an_entry_that_cannot_be_written_does_not_stop_the_writer(
     log: ReadsLog, owner: Any, subject: Any
