@@ -163,13 +163,21 @@ async def test_a_killed_writer_is_replaced(log: ReadsLog, owner: Any, fresh_logi
     assert await requests(owner) == {"before", "after"}
 
 
+class Broken:
+    """A connection to which its server said farewell at a bad moment."""
+
+    def is_closed(self) -> bool:
+        return False
+
+    async def executemany(self, *_: Any) -> None:
+        raise asyncpg.InternalClientError
+
+    def terminate(self) -> None:
+        """It is gone already."""
+
+
 async def test_an_error_of_the_drivers_own_does_not_end_the_writer(log: ReadsLog, owner: Any) -> None:
-    await log.record(entry())
-
-    async def broken(*_: Any) -> None:
-        raise asyncpg.InternalClientError("a server that said farewell at a bad moment")
-
-    log._connection.executemany = broken
+    log._connection = Broken()
     with pytest.raises(Unavailable):
         await log.record(entry())
     await until_it_records(log, "after")
