@@ -3,6 +3,8 @@
     state      who                                   command           -> state
     (none)     own school, municipality, employer    startPlacement    PLANNED | RUNNING; the employer sees a given name
     PLANNED, RUNNING    the same                     extendPlacement   another last day
+    RUNNING    the lead, the employer                answerPlacementEnd  EXTENDED: another last day; else what the last
+                                                                       day brings (0017_clocks.sql, end_by_date)
     PLANNED, RUNNING    the same                     endPlacement      ENDED as was agreed
     PLANNED, RUNNING    the same                     reportUitval      ENDED; of an internship no more (process 6b),
                                                                        of anything else an uitval (resolvers/uitval.py)
@@ -28,7 +30,6 @@ MOST_HOURS, YEARS = 48, 6  # a week; how far a last day may lie ahead, as a whol
 
 async def start_placement(viewer: Viewer, connection: Any, given: Input) -> str:
     """A young person begins somewhere. Raises BadInput, Conflict or NotFound."""
-    held = await hold(viewer, connection, given["person"])
     hours, last = given.get("hours"), given.get("to")
     if hours is not None and not 1 <= hours <= MOST_HOURS:
         raise BadInput(f"`hours` wants a number a week, 1 to {MOST_HOURS}.")
@@ -37,6 +38,7 @@ async def start_placement(viewer: Viewer, connection: Any, given: Input) -> str:
         check_day("to", last, YEARS)
         if last < given["from"]:
             raise BadInput("`to` wants a day that is not before `from`.")
+    held = await hold(viewer, connection, given["person"])
     leads_to = given.get("leadsTo")
     number = await connection.fetchval(
         "SELECT start_placement($1, $2, $3, $4, $5, $6, $7, $8)",
@@ -56,16 +58,28 @@ async def start_placement(viewer: Viewer, connection: Any, given: Input) -> str:
 
 async def extend_placement(viewer: Viewer, connection: Any, given: Input) -> str:
     """Another last day, later than the one before."""
-    case = await hold_case(viewer, connection, "Placement", given["placement"])
     check_day("to", given["to"], YEARS)
+    case = await hold_case(viewer, connection, "Placement", given["placement"])
     told = await connection.fetchval("SELECT extend_placement($1, $2, $3)", case.student, case.n, given["to"])
     return _settled(case, told, "It has ended, has no last day, or ends later than that.")
 
 
+async def answer_placement_end(viewer: Viewer, connection: Any, given: Input) -> str:
+    """What becomes of it on its last day; who answers again changes the answer."""
+    last, answer = given.get("to"), given["answer"].value
+    if (answer == "EXTENDED") != (last is not None):
+        raise BadInput("`to` comes with EXTENDED, and with nothing else.")
+    if last is not None:
+        check_day("to", last, YEARS)
+    case = await hold_case(viewer, connection, "Placement", given["placement"])
+    told = await connection.fetchval("SELECT answer_placement_end($1, $2, $3, $4)", case.student, case.n, answer, last)
+    return _settled(case, told, "Nobody asks about its last day now, or it ends later than that.")
+
+
 async def end_placement(viewer: Viewer, connection: Any, given: Input) -> str:
     """It ended as was agreed."""
-    case = await hold_case(viewer, connection, "Placement", given["placement"])
     check_past("endedOn", given["endedOn"])
+    case = await hold_case(viewer, connection, "Placement", given["placement"])
     told = await connection.fetchval("SELECT end_placement($1, $2, $3)", case.student, case.n, given["endedOn"])
     return _settled(case, told, "It has ended already, or began later than that.")
 
@@ -82,7 +96,7 @@ def check_past(name: str, day: date) -> None:
 def _check_begin(day: date) -> None:
     today = datetime.now(AMSTERDAM).date()
     if abs(day.year - today.year) > 1:
-        raise BadInput("`from` wants a day of this school year or the next.")
+        raise BadInput("`from` wants a day of this year, the last or the next.")
 
 
 def _offer(reference: str | None) -> UUID | None:

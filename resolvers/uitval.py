@@ -75,10 +75,11 @@ async def report_uitval(viewer: Viewer, connection: Any, given: Input) -> str:
 
 async def confirm_uitval(viewer: Viewer, connection: Any, given: Input) -> str:
     """The lead by the uitval, the employer by its placement: what was presumed is so."""
-    if (given.get("uitval") is None) == (given.get("placement") is None):
+    by_placement = given.get("placement") is not None  # a silence is the lead's: it alone can have an id of it
+    if by_placement is (given.get("uitval") is not None) or by_placement is not (viewer.role is Role.EMPLOYER):
         raise BadInput("`uitval` by the lead, `placement` by the employer: exactly one.")
     _check_known(viewer, given)
-    if given.get("placement") is not None:
+    if by_placement:
         case = await hold_case(viewer, connection, "Placement", given["placement"])
         return await _report(connection, case, given["how"].value, None)
     case = await hold_case(viewer, connection, "Uitval", given["uitval"])

@@ -87,6 +87,8 @@ class Arguments:
         if name == "contact":
             topic = self._put(one.args["topic"].type, lambda: self.values.of_type(one.args["topic"].type), 0.3)
             return [f"topic: {topic}", f"at: {self._place(one)}"]
+        if name == "completeness":
+            return [f"date: {self._put(one.args['date'].type, lambda: self.values.of_scalar('Date'), 0.4)}"]
         if name == "vacancyHits":
             return [f"search: {self._search(one)}"]
         if name == "_entities":

@@ -82,6 +82,86 @@ WHERE (o.service_point = split_part($1, '#', 1) OR p.employer = split_part(split
   AND NOT EXISTS (SELECT FROM sight s WHERE s.seer = $1 AND s.student = p.student AND s.until_candidate > now())
 ORDER BY p.student LIMIT 12
 """
+# Losses in every state, on either basis, told by each kind of party.
+LOST = (
+    """INSERT INTO uitval (student, n, placement_n, basis, state, how, ended_on, reported_by, reported_at, picked_up_at,
+                            interview_on, held_on, next_step, closed_at)
+       SELECT d.student, row_number() OVER (PARTITION BY d.student ORDER BY d.n), d.n, d.basis, d.state,
+              CASE WHEN d.told THEN 'BY_AGREEMENT' END, date '2026-10-01' + d.n, CASE WHEN d.told THEN d.teller END,
+              CASE WHEN d.told THEN now() - d.n * interval '5 days' END, CASE WHEN d.d > 9 THEN now() END,
+              CASE WHEN d.d > 8 THEN date '2026-12-01' END, CASE WHEN d.d > 12 THEN date '2026-12-02' END,
+              CASE WHEN d.d > 13 THEN 'LEERLIJN' END,
+              CASE WHEN d.state IN ('CLOSED', 'WITHDRAWN') THEN now() - interval '1 day' END
+       FROM (SELECT p.student, p.n, h.d, s.state, t.told, CASE WHEN t.told THEN 'TOLD' ELSE 'PRESUMED' END AS basis,
+                    (ARRAY['employer:' || p.employer || '#mentor', 'school:' || x.school || '#guidance',
+                           'municipality:' || x.municipality || '#participatie'])[1 + h.d % 3] AS teller
+             FROM placement p JOIN student x ON x.id = p.student
+             CROSS JOIN LATERAL (SELECT ('x' || left(md5(p.student::text || p.n), 2))::bit(8)::int % 16 AS d) h
+             CROSS JOIN LATERAL (SELECT (ARRAY['REPORTED', 'PICKED_UP', 'INTERVIEW_PLANNED', 'INTERVIEW_HELD',
+                                               'NEXT_STEP', 'CLOSED', 'WITHDRAWN', 'SIGNALLED'])[1 + h.d % 8]) s(state)
+             CROSS JOIN LATERAL (SELECT s.state <> 'SIGNALLED' AND h.d <> 6 AND x.municipality IS NOT NULL
+                                        OR s.state NOT IN ('SIGNALLED', 'WITHDRAWN')) t(told)) d
+       WHERE NOT d.told OR d.teller IS NOT NULL""",
+)
+NOBODY_S = ("coordinator:AM27#coordinator", "national#lead", "national#reader")  # told of people by mistake
+# $1 is who is told: of people they see, saw and never saw, with a case or without; of ends; of nobody; of the erased.
+HAPPENED = (
+    """INSERT INTO outbox (type, subject_kind, student, case_type, case_n, seers, details)
+       SELECT 'nl.arbeidstoeleiding.' || c.what || '.v1', 'STUDENT', s.student, c.kind, c.n,
+              ARRAY[s.seer, ($1::text[])[1 + coalesce(c.n, 0) % cardinality($1::text[])]],
+              '{"month": "2026-10", "basis": "PRESUMED"}'
+       FROM (SELECT seer, student, row_number() OVER (PARTITION BY seer ORDER BY md5(student::text || seer)) AS k
+             FROM sight WHERE seer = ANY ($1)) s
+       CROSS JOIN LATERAL (
+           SELECT 'uitval-gemeld', 'UITVAL', u.n FROM uitval u WHERE u.student = s.student
+           UNION ALL SELECT 'plaatsing-beeindigd', 'PLACEMENT', p.n FROM placement p WHERE p.student = s.student
+           UNION ALL SELECT 'verzoek-ondersteuning-gedaan', 'SUPPORT_REQUEST', 1
+           UNION ALL SELECT 'overdracht-aanvaard', 'HANDOVER', 1
+           UNION ALL SELECT 'regie-overgedragen', NULL, NULL) c(what, kind, n)
+       WHERE s.k <= 12""",
+    """INSERT INTO outbox (type, subject_kind, student, seers, details)
+       SELECT 'nl.arbeidstoeleiding.toegang-beeindigd.v1', 'ENDING', s.student, ARRAY[s.seer, ($1::text[])[1]],
+              '{"purpose": "WORK_SEARCH"}'
+       FROM (SELECT seer, student, row_number() OVER (PARTITION BY seer ORDER BY md5(student::text || seer)) AS k
+             FROM sight WHERE seer = ANY ($1)) s WHERE s.k <= 3""",
+    """INSERT INTO outbox (type, subject_kind, seers, details)
+       SELECT 'nl.arbeidstoeleiding.plaats-vrijgekomen.v1', 'NONE', $1::text[],
+              jsonb_build_object('month', '2026-11', 'opportunity', o.id)
+       FROM (SELECT id FROM opportunity ORDER BY md5(id::text) LIMIT 8) o""",
+    """INSERT INTO outbox (type, subject_kind, seers, details)
+       SELECT 'nl.arbeidstoeleiding.' || what || '.v1', kind, $1::text[], '{"purpose": "STAGE"}'
+       FROM (VALUES ('uitval-gemeld', 'STUDENT'), ('toestemming-ingetrokken', 'ENDING')) erased(what, kind)""",
+)
+# Due to who sees them, saw them and never did, to one of them only; some of it done. Late: each of these, here and there.
+LATE = (
+    "DELETE FROM due",
+    """INSERT INTO due (id, seer, student, process, step, case_type, case_n, due_at, reminded_at, done_at)
+       SELECT md5('due' || s.seer || s.student || c.process || coalesce(c.n, 0))::uuid,
+              CASE WHEN s.k % 7 = 6 THEN ($1::text[])[1] ELSE s.seer END,
+              s.student, c.process, c.step, c.kind, c.n, date '2026-12-01' + s.k::int % 5 * interval '1 day',
+              CASE WHEN s.k % 3 = 0 THEN now() END, CASE WHEN s.k % 5 = 4 THEN now() END
+       FROM (SELECT seer, student, row_number() OVER (PARTITION BY seer ORDER BY md5(seer || student::text)) AS k
+             FROM sight WHERE seer = ANY ($1)) s
+       CROSS JOIN LATERAL (
+           SELECT 'UITVAL', 'PICK_UP', 'UITVAL', u.n FROM uitval u WHERE u.student = s.student
+           UNION ALL SELECT 'PLACEMENT_END', 'ANSWER', 'PLACEMENT', p.n FROM placement p WHERE p.student = s.student
+           UNION ALL SELECT 'MOVE', 'REVIEW', NULL, NULL) c(process, step, kind, n)
+       WHERE s.k <= 14 ON CONFLICT DO NOTHING""",
+    """INSERT INTO overdue (id, region, late_seer, process, step, due_at, escalated_at, cleared_at)
+       SELECT md5('overdue' || s || r.code)::uuid, r.code, s, 'UITVAL', 'PICK_UP', '2026-11-03 23:00+00',
+              date '2026-11-05' + n::int % 3,
+              CASE WHEN n % 2 = 0 THEN now() END
+       FROM unnest($1::text[]) WITH ORDINALITY t(s, n), region r WHERE r.code IN ('AM27', 'AM10', 'AM01')""",
+    """INSERT INTO figure_overdue (region, process, step, items, computed_at)
+       VALUES (NULL, 'UITVAL', 'PICK_UP', '8-11', now()), ('AM27', 'UITVAL', 'PICK_UP', '<5', now()),
+              ('AM10', 'UITVAL', 'PICK_UP', '7', now()),
+              (NULL, 'UITVAL', 'HOLD_INTERVIEW', '5', now())""",
+    """INSERT INTO outbox (type, subject_kind, seers, details)
+       SELECT 'nl.arbeidstoeleiding.termijn-overschreden.v1', 'NONE', $1::text[], jsonb_build_object('overdue', o.id)
+       FROM (SELECT id FROM overdue ORDER BY id LIMIT 25) o""",
+)
+LEADS = "UPDATE leader SET token = token + 1 WHERE name = 'sequencer' RETURNING token"
+OLDER = "UPDATE event_log SET logged_at = logged_at - interval '1 day' WHERE pos % 3 = 0"
 
 
 async def roughen(url: str, seers: list[str]) -> None:
@@ -98,7 +178,14 @@ async def roughen(url: str, seers: list[str]) -> None:
                     await connection.execute(trace, seer, case, 90, False, 6)
                     await connection.execute(trace, seer, case, -1, False, 3)
                     await connection.execute(trace, seer, case, 90, True, 3)
-            for statement in PEOPLE:
+            for statement in (*PEOPLE, *LOST):
                 await connection.execute(statement)
+            for statement in HAPPENED:
+                await connection.execute(statement, [*seers, *NOBODY_S])
+            for statement in LATE:
+                await connection.execute(statement, *([[*seers, *NOBODY_S]] if "$1" in statement else []))
+            token = await connection.fetchval(LEADS)
+            await connection.fetchval("SELECT sequence_events($1, $2, interval '1 minute')", token, 10**6)
+            await connection.execute(OLDER)
     finally:
         await connection.close()

@@ -33,7 +33,7 @@ from tests.federation.values import Values
 CASES = {path.stem: json.loads(path.read_text()) for path in sorted((Path(__file__).parent / "cases").glob("*.json"))}
 ENTRIES = {f"{kind}.{name}" for kind, rows in TYPES.items() for name in rows.fields}
 # Reached by commands alone: here, and those of young people in tests/resolvers.
-PAYLOADS = {"ContactPointPayload.contact", "PostPayload.post", "AccessPayload.student", "AccessPayload.candidate"}
+PAYLOADS = {f"{kind}.{name}" for kind, rows in TYPES.items() if kind.endswith("Payload") for name in rows.fields}
 DRIVEN = {"Query.findStudents"}  # by a source: tests/resolvers/test_live.py
 TWICE = 2  # each document runs with its variables drawn twice: the second time its plan may be remembered
 UPDATE_POST = 'mutation M($k: UUID!) { updatePost(input: {key: $k, region: "AM27", hours: 17}) { post { %s } } }'

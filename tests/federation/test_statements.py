@@ -38,6 +38,11 @@ CODES = {
     "employer": '(kvk: "90000001")',
 }
 
+REQUIRED = {
+    "findStudents": "(name: $name)",
+    "vacancyHits": '(search: {postcode: "5211AB"})',
+    "completeness": '(date: "2026-11-01")',
+}
 SAMPLES = {
     "RegionCode": '"AM27"',
     "MunicipalityCode": '"GM0796"',
@@ -84,10 +89,8 @@ class Everything:
         """The arguments that a field must have."""
         if name in CODES and one.args:
             return CODES[name]
-        if name == "findStudents":
-            return "(name: $name)"
-        if name == "vacancyHits":
-            return '(search: {postcode: "5211AB"})'
+        if name in REQUIRED and one.args:
+            return REQUIRED[name]
         if name == "contact" and one.args:
             return '(topic: PUPILS_TO_WORK, at: {postcode: "5211"})'
         if name in IDS and one.args:
@@ -127,7 +130,10 @@ class Everything:
         return f"{text} {{ __typename }}"
 
     def _pages(self, one: Any) -> Iterator[str]:
-        if "order" in one.args:
+        if "order" not in one.args:
+            name = "name: $name, " if "name" in one.args else ""
+            yield from (f"({name}first: 2, after: $c)", f"({name}last: 2, before: $c)")
+        else:
             order: Any = get_named_type(one.args["order"].type)
             for field in get_named_type(order.fields["field"].type).values:
                 for direction in ("ASC", "DESC"):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from datetime import timedelta
 from functools import cached_property
 from random import Random
 from typing import Any
@@ -73,8 +74,10 @@ KEYED = {
     "Employer": ("employer", "kvk"),
     "Opportunity": ("opportunity", "id"),
     "ContactPoint": ("contact_point", "id"),
+    "DueItem": ("due", "id"),
+    "OverdueItem": ("overdue", "id"),
 }
-PERSONS = ("Student", "Candidate", "Placement", "Credential")
+PERSONS = ("Student", "Candidate", "Placement", "Credential", "Uitval")
 
 
 class Values:
@@ -184,6 +187,8 @@ class Values:
         if name in CODES:
             return self.code(name)
         match name:
+            case "Date" if random.random() < 0.3:
+                return (self.world.today - timedelta(days=random.randint(0, 2))).isoformat()
             case "Date":
                 year = random.choice((2019, 2024, 2025, 2026, 2026, 2027, 2028))
                 return f"{year}-{random.randint(1, 12):02}-{random.randint(1, 28):02}"

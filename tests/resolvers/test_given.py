@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 NATIONAL, COORDINATOR = "national#lead", "coordinator:AM27#coordinator"
 STUDENT, CONTACT = f"Student:{uuid4()}", f"ContactPoint:{uuid4()}"
+PLACEMENT, UITVAL = f"Placement:{uuid4()}.0123456789ab", f"Uitval:{uuid4()}.0123456789ab"
 CODE = Codes(b"another").mint(str(uuid4()), 1)
 OWN_STUDENT = "{own student}"
 WORK = {"purpose": "WORK_SEARCH", "servicePoint": "AM27-WERKCENTRUM"}
@@ -50,11 +51,35 @@ INPUTS: Mapping[str, tuple[str, dict[str, Any]]] = {
     "confirmIdentity": (TOWN, {"student": STUDENT}),
     "relinkHandover": (TOWN, {"student": STUDENT, "caseNumber": "Z-1"}),
     "transferLead": (SCHOOL, {"student": STUDENT, "party": "municipality:GM0796", "function": "participatie"}),
+    "answerPlacementEnd": (SCHOOL, {"placement": PLACEMENT, "answer": "EXTENDED", "to": str(today())}),
+    "closeDueItem": (SCHOOL, {"item": f"DueItem:{uuid4()}"}),
     "acceptLead": (TOWN, {"student": STUDENT}),
     "declineLead": (TOWN, {"student": STUDENT}),
+    "startPlacement": (SCHOOL, {"person": STUDENT, "kind": "WERK", "employer": "90000001", "from": str(today())}),
+    "extendPlacement": (SCHOOL, {"placement": PLACEMENT, "to": str(today())}),
+    "endPlacement": (SCHOOL, {"placement": PLACEMENT, "endedOn": str(today())}),
+    "reportUitval": (SCHOOL, {"placement": PLACEMENT, "how": "UNKNOWN", "endedOn": str(today())}),
+    "confirmUitval": (SCHOOL, {"uitval": UITVAL, "how": "UNKNOWN"}),
+    "acknowledgeUitval": (SCHOOL, {"uitval": UITVAL}),
+    "planInterview": (SCHOOL, {"uitval": UITVAL, "on": str(today())}),
+    "holdInterview": (SCHOOL, {"uitval": UITVAL, "on": str(today())}),
+    "recordNextStep": (SCHOOL, {"uitval": UITVAL, "step": "MBO"}),
+    "closeUitval": (SCHOOL, {"uitval": UITVAL}),
+    "withdrawUitval": (SCHOOL, {"uitval": UITVAL}),
 }
-# The days that a command takes, and the years that each may be ahead.
-YEARS = {"recordConsent.until": 1, "setContactPoint.absentUntil": 1}
+# The days that a command takes: the years that each may be behind and ahead; None: the calendar year before and after.
+TERMS: Mapping[str, tuple[int, int] | None] = {
+    "recordConsent.until": (0, 1),
+    "setContactPoint.absentUntil": (0, 1),
+    "startPlacement.from": None,
+    "startPlacement.to": (0, 6),
+    "extendPlacement.to": (0, 6),
+    "answerPlacementEnd.to": (0, 6),
+    "endPlacement.endedOn": (1, 0),
+    "reportUitval.endedOn": (1, 0),
+    "planInterview.on": (0, 1),
+    "holdInterview.on": (1, 0),
+}
 BLANK = ("", " ", "\n\t", "\u200b", "\u00a0\u202e")
 FIELDS = {"setContactPoint": "contact { id }", "verifyContactPoint": "contact { id }"} | dict.fromkeys(
     ("setPostState", "appointCoordinator", "updatePost", "endAppointment"), "post { state }"
@@ -84,8 +109,8 @@ def wrong(command: str) -> Iterator[tuple[str, Any, str]]:
         if name != command or named in ("Int", "Boolean") or hasattr(get_named_type(kind), "values"):
             bad: tuple[Any, ...] = ()
         elif named == "Date":
-            late = after(YEARS[f"{name}.{field}"]) + timedelta(days=1)
-            bad = (str(today() - timedelta(days=1)), str(late), "2199-05-01")
+            first, last = term(f"{name}.{field}")
+            bad = (str(first - timedelta(days=1)), str(last + timedelta(days=1)), "2199-05-01")
         else:
             bad = BLANK if named in ("Text", "ID") else ("",)
         if name == command and isinstance(get_nullable_type(kind), GraphQLList):
@@ -95,9 +120,16 @@ def wrong(command: str) -> Iterator[tuple[str, Any, str]]:
 
 
 def after(years: int) -> date:
-    """Today in so many years; the day after the 28th where there is none."""
+    """Today in so many years, or so many ago; the day after the 28th where there is none."""
     day = today()
-    return date(day.year + years, day.month, day.day) if (day.month, day.day) != (2, 29) else date(day.year + 1, 3, 1)
+    here = day.year + years
+    return date(here, day.month, day.day) if (day.month, day.day) != (2, 29) else date(here, 3, 1)
+
+
+def term(name: str) -> tuple[date, date]:
+    """The first and the last day that a field may name."""
+    years, now = TERMS[name], today().year
+    return (after(-years[0]), after(years[1])) if years else (date(now - 1, 1, 1), date(now + 1, 12, 31))
 
 
 async def run(scene: Scene, name: str, more: Mapping[str, Any]) -> dict[str, Any]:
@@ -110,7 +142,7 @@ async def run(scene: Scene, name: str, more: Mapping[str, Any]) -> dict[str, Any
 
 def test_every_command_stands_in_the_table() -> None:
     assert {name for name, _, _ in inputs()} == set(INPUTS) == {*COMMANDS, *commands(Codes(b"key"))}
-    assert {f"{name}.{field}" for name, field, kind in inputs() if get_named_type(kind).name == "Date"} == set(YEARS)
+    assert {f"{name}.{field}" for name, field, kind in inputs() if get_named_type(kind).name == "Date"} == set(TERMS)
 
 
 @pytest.mark.parametrize("name", INPUTS)

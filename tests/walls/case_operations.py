@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.walls.operations import STUDENT, Keys, Operation, Variables, known, many
-from tests.walls.oracle import Seer
+from tests.walls.seers import Seer
 from tests.walls.walls import Walls
 
 LIST = "query($n: Int!) {{ page: students(first: $n) {{ nodes {{ id below: {field} }} }} }}"

@@ -15,7 +15,10 @@ from random import Random
 from typing import Any
 from uuid import UUID, uuid4
 
-from tests.walls.oracle import TIERS, Seer
+from tests.walls.late import fall_due
+from tests.walls.losses import happen
+from tests.walls.rows import insert
+from tests.walls.seers import TIERS, Seer
 
 EVER = datetime.max  # noqa: DTZ901 - the driver's word for 'infinity'
 PURPOSES = [
@@ -34,7 +37,8 @@ PURPOSES = [
     "EVIDENCE",
     "PLACED_FROM",
 ]
-OTHER_CASES = ("UITVAL", "SUPPORT_REQUEST", "HANDOVER", "CONSULTATION")
+CASES = ("PLACEMENT", "CREDENTIAL", "UITVAL")  # that a trace may be of
+OTHER_CASES = ("SUPPORT_REQUEST", "HANDOVER", "CONSULTATION")
 HOME, NEIGHBOUR, FAR, FARTHER = "AM27", "AM26", "AM01", "AM24"
 STUDENTS = 60
 
@@ -70,11 +74,16 @@ async def spread(owner: Any, rng: Random) -> World:
     await _reasons(owner, world, now, rng, counts)
     await _requests(owner, world, rng)
     await _edges(owner, world, now, [row["id"] for row in rest if row["id"] not in set(world.students)])
+    parties = [str(one) for one in world.seers if one.party]
+    await happen(owner, world.students, parties, rng)
+    await fall_due(owner, world.students, parties, rng)
     await _directory(owner, rng)
     await _sources(owner, world)
     commands = [(str(seer), uuid4(), "x", "x", "x") for seer in world.seers if seer.party]
     await insert(owner, "command", ("seer", "key", "name", "digest", "reference"), commands)
-    await owner.execute("ANALYZE access, sight, placement, credential, opportunity, link, lead")
+    await owner.execute(
+        "ANALYZE access, sight, placement, credential, opportunity, link, lead, uitval, outbox, event_log"
+    )
     return world
 
 
@@ -215,7 +224,7 @@ async def _edges(owner: Any, world: World, now: datetime, free: list[UUID]) -> N
     for seer in world.holders:
         near: list[tuple[Any, ...]] = [("CANDIDATE", "STAGE_SEARCH", None, None, now, EVER)]  # until this very instant
         closed = ((now, EVER), (now - timedelta(days=1), EVER), (EVER, now), (EVER, now + timedelta(days=1)))
-        near += [("TRACE", "PLACED_FROM", kind, 2, *at) for kind in ("PLACEMENT", "CREDENTIAL") for at in closed]
+        near += [("TRACE", "PLACED_FROM", kind, 2, *at) for kind in CASES for at in closed]
         near += [("TRACE", "PLACED_FROM", kind, 2, EVER, EVER) for kind in OTHER_CASES]
         for reason in near:
             await _edge(owner, world, seer, next(students), past, reason)
@@ -261,8 +270,11 @@ async def _edge(owner: Any, world: World, seer: Seer, student: UUID, past: datet
     await owner.execute("DELETE FROM link WHERE student = $1", student)
     await insert(owner, "link", ("source", "student", "key", "from_at", "until_at"), links)
     columns = ("seer", "student", "tier", "purpose", "case_type", "case_n", "ends_at", "ended_at", "started_at")
-    cases = [("TRACE", "PLACED_FROM", kind, 1, EVER, EVER) for kind in ("PLACEMENT", "CREDENTIAL")]
+    cases = [("TRACE", "PLACED_FROM", kind, 1, EVER, EVER) for kind in CASES]
     await insert(owner, "access", columns, [(str(seer), student, *one, past) for one in (*cases, reason)])
+    other = next(str(one) for one in world.holders if one != seer)  # to whom the second case is open
+    others = [("TRACE", "PLACED_FROM", kind, 2, EVER, EVER) for kind in CASES]
+    await insert(owner, "access", columns, [(other, student, *one, past) for one in others])
 
 
 def _reason(rng: Random, seer: str, student: UUID, now: datetime, cases: int) -> tuple[Any, ...]:
@@ -273,7 +285,7 @@ def _reason(rng: Random, seer: str, student: UUID, now: datetime, cases: int) ->
     tier = "TRACE" if rng.random() < 0.5 else rng.choice(TIERS)
     case: tuple[Any, ...] = (None, None)
     if rng.random() < (0.9 if tier == "TRACE" else 0.4):
-        kind = rng.choice(("PLACEMENT", "PLACEMENT", "CREDENTIAL", rng.choice(OTHER_CASES)))
+        kind = rng.choice(("PLACEMENT", "PLACEMENT", "CREDENTIAL", "UITVAL", "UITVAL", rng.choice(OTHER_CASES)))
         case = (kind, rng.randrange(1, cases + 2))
     ends = rng.choice(
         (EVER, EVER, now + timedelta(days=9), now + timedelta(microseconds=1), now, now - timedelta(days=1))
@@ -348,9 +360,3 @@ async def _sources(owner: Any, world: World) -> None:
 def some(rng: Random, rows: Sequence[Any], most: int) -> list[Any]:
     """At most so many of the rows, in any order."""
     return rng.sample(list(rows), min(most, len(rows)))
-
-
-async def insert(owner: Any, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """COPY is refused where the owner passes by policy."""
-    places = ", ".join(f"${n}" for n in range(1, len(columns) + 1))
-    await owner.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places})", rows)

@@ -10,8 +10,8 @@ from uuid import UUID
 
 from tests.walls.data import World
 from tests.walls.operations import PERSON, Keys, Operation
-from tests.walls.oracle import Seer
 from tests.walls.questions import OPERATIONS, PLAIN, PLAIN_TABLES, plain
+from tests.walls.seers import Seer
 from tests.walls.walls import Refused, Walls
 
 ALONE = {"wall 2": "CANDIDATE", "wall 3": "TRACE"}
@@ -96,8 +96,8 @@ def _ids_in(data: Any) -> Iterator[str]:
             yield from _ids_in(one)
     elif isinstance(data, dict):
         for name, value in data.items():
-            if name == "id":
-                yield value
+            if name in ("id", "forget"):
+                yield str(value)
             else:
                 yield from _ids_in(value)
 

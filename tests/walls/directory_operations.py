@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.walls.data import World, some
 from tests.walls.operations import BY_ID, EVERY, Keys, Operation, Variables, many
-from tests.walls.oracle import Seer
+from tests.walls.seers import Seer
 from tests.walls.walls import Walls
 
 OFFERS = "query($n: Int!) { page: opportunities(first: $n) { nodes { id } } }"

@@ -263,7 +263,15 @@ EQUIVALENT: tuple[tuple[str, str, str], ...] = (
     (r"source.(own|of_region)", r"also to .*", "no party of another role has sources, or a region's code in its key"),
     (r"opportunity.own_region", r"also to school", "its own regions are among its own and neighbouring ones"),
     (r"opportunity.own_as_employer", r"also to .*", "no other party's code is a KvK number"),
-    (r"(student_profile|placement|credential|lead)\.seen|link\.\w+", r"without `[as]\.seer = .*", _OWN_ROWS),
+    (r"(student_profile|placement|credential|lead|uitval)\.seen|link\.\w+", r"without `[as]\.seer = .*", _OWN_ROWS),
+    (r"uitval\.reported|outbox\.received", r"without `s\.seer = .*", _OWN_ROWS),
+    (r"outbox\.received", r"without `s\.seen_until .*|the last instant counts", "the policy of `sight` asks the same"),
+    (r"outbox\.received_about_nobody", r"also to .*", "these have the same events by their own policy"),
+    (
+        r"uitval\.reported",
+        r"also to (school|municipality)",
+        "what was reported is no silence, and who knows a given name sees every loss that was told",
+    ),
     (r"access\.of_own_student|(support_request|handover)\.own_case", r"without `s\.seer = .*", _OWN_ROWS),
     (
         r"access\.of_own_student",

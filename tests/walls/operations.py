@@ -12,7 +12,7 @@ from random import Random
 from typing import Any
 
 from tests.walls.data import World, some
-from tests.walls.oracle import Seer
+from tests.walls.seers import Seer
 from tests.walls.walls import Walls
 
 STUDENT, CANDIDATE = ("SCHOOL", "MUNICIPALITY"), ("SERVICE_POINT", "EMPLOYER")
@@ -98,7 +98,7 @@ def read_nodes(walls: Walls, seer: Seer, data: Any) -> Keys:
     return {known(walls, seer, node["id"]) for node in nodes if node}
 
 
-def _ids(name: str) -> Callable[[Walls, World, Seer, Random], Variables]:
+def ids_of(name: str) -> Callable[[Walls, World, Seer, Random], Variables]:
     """Ids of all that the seer ever had a row of, open or not, and of what only others have."""
 
     def variables(walls: Walls, world: World, seer: Seer, rng: Random) -> Variables:
@@ -113,7 +113,7 @@ def _ids(name: str) -> Callable[[Walls, World, Seer, Random], Variables]:
 
 
 def _representations(walls: Walls, world: World, seer: Seer, rng: Random) -> Variables:
-    ids = _ids("")(walls, world, seer, rng)["ids"]
+    ids = ids_of("")(walls, world, seer, rng)["ids"]
     return {"r": [{"__typename": type_of(seer.role), "id": one} for one in ids]}
 
 
@@ -154,7 +154,7 @@ PEOPLE = (
         read_nodes,
         _expect_at("municipality"),
     ),
-    Operation("people by id", frozenset({"sight"}), PERSON, lambda _: BY_ID, _ids(""), read_nodes, _expect_people),
+    Operation("people by id", frozenset({"sight"}), PERSON, lambda _: BY_ID, ids_of(""), read_nodes, _expect_people),
     Operation(
         "people as entities",
         frozenset({"sight"}),
@@ -319,7 +319,7 @@ CASES = (
         frozenset({"placement", "sight_case"}),
         PERSON,
         lambda _: BY_ID,
-        _ids("Placement"),
+        ids_of("Placement"),
         read_nodes,
         _expect_cases("placement"),
     ),
@@ -328,7 +328,7 @@ CASES = (
         frozenset({"credential", "sight_case"}),
         PERSON,
         lambda _: BY_ID,
-        _ids("Credential"),
+        ids_of("Credential"),
         read_nodes,
         _expect_cases("credential"),
     ),

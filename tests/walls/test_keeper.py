@@ -15,11 +15,12 @@ import pytest
 
 from tests.walls.conftest import Raise
 from tests.walls.data import EVER, World
-from tests.walls.oracle import Seer
+from tests.walls.seers import Seer
 from tests.walls.walls import Walls
 
 POINT = "servicepoint:AM27-WERKCENTRUM#matching"
-TABLES = ("access", "consent", "lead", "link", "support_request", "handover", "safety_net", "lead_offer")
+TABLES = ("access", "consent", "lead", "link", "support_request", "handover", "safety_net", "lead_offer", "placement")
+TABLES += ("uitval", "outbox")
 # The call, and whether its own school may: all that another seer may do to this student is nothing.
 NOBODY = "service:nobody#participatie"
 CALLS: dict[str, tuple[str, bool]] = {

@@ -30,7 +30,8 @@ from registry.database import SESSION
 from registry.migrate import role_prefix
 from resolvers.everything import catalogue
 from schema.full import build_schema
-from tests.walls.oracle import Oracle, Seer
+from tests.walls.oracle import Oracle
+from tests.walls.seers import Seer
 
 WIDE = Limits(page=5_000, cost=10**30, answer_bytes=10**9)
 READERS = ("directory", "school", "service_point", "municipality", "employer", "coordinator", "national", "command")
@@ -155,10 +156,10 @@ class Walls:
     # ---- what the ids of a seer stand for
 
     def keys(self, seer: Seer) -> dict[str, Any]:
-        """Id -> what it stands for, for all that this seer ever had a row of: young people, placements, credentials."""
+        """Id -> what it stands for, for all that this seer ever had a row of: young people, what stands below them."""
         if seer not in self._ids:
             self._ids[seer] = found = {}
-            below = {"Placement": self._by_student("placement"), "Credential": self._by_student("credential")}
+            below = {name: self._by_student(name.lower()) for name in ("Placement", "Credential", "Uitval")}
             for row in self.sights:
                 if row["seer"] != seer.key:
                     continue

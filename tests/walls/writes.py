@@ -14,7 +14,7 @@ from uuid import uuid4
 import asyncpg
 
 from tests.walls.data import World, some
-from tests.walls.oracle import Seer
+from tests.walls.seers import Seer
 from tests.walls.walls import Broken, Walls
 
 NOBODY = Seer()

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from tests.federation.naive import people, sources
+from tests.federation.naive import happenings, lateness, people, sources
 from tests.federation.naive import things as t
 from tests.federation.naive.keys import by_id, by_representation
 from tests.federation.naive.rights import Eyes, Refusal
@@ -236,5 +236,7 @@ FIELDS: dict[str, Give] = {
         "ServicePoint", eyes.world.one("service_point", "code", (row["service_point"] or "").partition(":")[2] or None)
     ),
     **people.FIELDS,
+    **happenings.FIELDS,
+    **lateness.FIELDS,
     **sources.FIELDS,
 }

@@ -20,28 +20,39 @@ TABLES = {
     "Employer": ("employer", "kvk"),
     "Opportunity": ("opportunity", "id"),
     "ContactPoint": ("contact_point", "id"),
+    "DueItem": ("due", "id"),
+    "OverdueItem": ("overdue", "id"),
 }
+NO_ENTITIES = ("ContactPoint", "DueItem", "OverdueItem")
 ENTITIES = {
-    **{name: column for name, (_, column) in TABLES.items() if name != "ContactPoint"},
+    **{name: column for name, (_, column) in TABLES.items() if name not in NO_ENTITIES},
     "Student": "id",
     "Candidate": "id",
 }
 """The @key field of each entity."""
 STUDENTS, CANDIDATES = ("SCHOOL", "MUNICIPALITY"), ("SERVICE_POINT", "EMPLOYER")
+BELOW = {
+    "Placement": STUDENTS + CANDIDATES,
+    "Credential": STUDENTS + CANDIDATES,
+    "Uitval": (*STUDENTS, "EMPLOYER"),
+}
+"""What stands below a young person and has an id, and whose contract has it."""
 
 
 def in_contract(eyes: Eyes, kind: str) -> bool:
     """Whether the role has the type at all."""
     if kind in ("Student", "Candidate"):
         return eyes.role in (STUDENTS if kind == "Student" else CANDIDATES)
-    return kind in TABLES or (kind in ("Placement", "Credential") and eyes.role in STUDENTS + CANDIDATES)
+    if kind in ("DueItem", "OverdueItem"):
+        return eyes.role in (STUDENTS if kind == "DueItem" else (*STUDENTS, *CANDIDATES, "COORDINATOR"))
+    return kind in TABLES or eyes.role in BELOW.get(kind, ())
 
 
 def id_of(eyes: Eyes, one: Thing) -> str:
     """The id of an object."""
     if one.type in TABLES:
         return f"{one.type}:{one.row[TABLES[one.type][1]]}"
-    if one.type in ("Placement", "Credential"):
+    if one.type in BELOW:
         return eyes.id_below(one.type, one.row)
     return f"{one.type}:{one.row['alias']}"
 
@@ -57,6 +68,8 @@ def by_id(eyes: Eyes, identity: str, only: str | None = None) -> Thing | None:
         hidden = found and (
             (kind == "Opportunity" and found["id"] not in eyes.opportunity_ids)
             or (kind == "ContactPoint" and not eyes.sees_contact(found))
+            or (kind == "DueItem" and not eyes.sees_due(found))
+            or (kind == "OverdueItem" and not eyes.sees_overdue(found))
         )
         return None if hidden else thing(kind, found)
     for one in _people(eyes, kind, key.partition(".")[0]):
@@ -74,6 +87,8 @@ def _people(eyes: Eyes, kind: str, alias: str) -> Iterable[Thing]:
         rows: list[Row] = []
         if kind in ("Student", "Candidate"):
             rows = [sight] if eyes.as_candidate(student) else []
+        elif kind == "Uitval":
+            rows = [u for u in eyes.world.all("uitval", "student", student) if eyes.sees_uitval(u)]
         else:
             rows = eyes.placements(student) if kind == "Placement" else eyes.credentials(student)
         yield from (Thing(kind, row) for row in rows)

@@ -64,7 +64,7 @@ def page(
     more = len(left) > size
     backward = last is not None
     return Slice(
-        [Edge(_token(eyes, label, keys(t)), t) for t in taken],
+        [Edge(mark(eyes, label, keys(t)), t) for t in taken],
         len(every),
         before is not None if backward else more,
         more if backward else after is not None,
@@ -77,7 +77,7 @@ def _between(keys: Any, after: Any, before: Any, down: bool) -> bool:
     return (after is None or keys > after) and (before is None or keys < before)
 
 
-def _token(eyes: Eyes, label: str, keys: tuple[Any, ...]) -> str:
+def mark(eyes: Eyes, label: str, keys: tuple[Any, ...]) -> str:
     token = f"place {label} {keys!r}"
     eyes.places[token] = (label, keys)
     return token

@@ -115,6 +115,49 @@ class Eyes:
     def every_placement(self) -> list[Row]:
         return [p for student in self.sights for p in self.placements(student)]
 
+    # ---- what happened
+
+    def sees_uitval(self, row: Row) -> bool:
+        """Of students seen, or the one case; what is only presumed the lead's alone. An employer: what it reported."""
+        if self.role == "EMPLOYER":
+            sight = self.sights.get(row["student"])
+            seen = sight is not None and sight["until_given_name"] > self.world.now
+            return seen and bool(row["reported_by"] == self.seer)
+        if self.role not in ("SCHOOL", "MUNICIPALITY") or not self._sees_case("UITVAL", row):
+            return False
+        leads = self.as_candidate(row["student"]) and self.seer in self.leads(row["student"])
+        return row["basis"] == "TOLD" or leads
+
+    def leads(self, student: str) -> list[str]:
+        """Who has the lead: one, or nobody."""
+        return [r["seer"] for r in self.world.all("lead", "student", student) if not self._over(r["until_at"])]
+
+    def every_uitval(self) -> list[Row]:
+        return [
+            u for student in self.sights for u in self.world.all("uitval", "student", student) if self.sees_uitval(u)
+        ]
+
+    def sees_due(self, row: Row) -> bool:
+        """What is to be done, of the own party, as long as it sees for whom."""
+        return row["seer"] == self.seer and row["done_at"] is None and self.as_candidate(row["student"])
+
+    def sees_overdue(self, row: Row) -> bool:
+        """Who is late sees it, and the coordinator of its region."""
+        return bool(row["region"] == self.key if self.role == "COORDINATOR" else row["late_seer"] == self.seer)
+
+    def occasion(self, position: Row) -> Row | None:
+        """What stands behind a position of the own log, while it may be told.
+
+        About somebody: as long as they are seen. An end: until they are erased. About nobody: always.
+        """
+        event = self.world.one("outbox", "id", position["event"])
+        assert event is not None
+        if event["subject_kind"] == "NONE":
+            return event
+        if self.role in ("COORDINATOR", "NATIONAL") or event["student"] is None:
+            return None
+        return event if event["subject_kind"] == "ENDING" or event["student"] in self.sights else None
+
     def id_below(self, kind: str, row: Row) -> str:
         """`Type:<alias>.<h>`: twelve hex digits of md5(id_salt || type || n)."""
         sight = self.sights[row["student"]]

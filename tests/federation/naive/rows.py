@@ -43,6 +43,12 @@ TABLES = (
     "handover",
     "sight",
     "lead",
+    "uitval",
+    "due",
+    "overdue",
+    "figure_overdue",
+    "outbox",
+    "event_log",
     "source",
     "source_run",
 )

@@ -12,7 +12,17 @@ from tests.federation.naive.pages import LATEST, Keys, Slice, among, not_after, 
 from tests.federation.naive.rights import Eyes
 from tests.federation.naive.rows import Row
 
-PERSONS = ("Student", "Candidate", "Placement", "Credential")
+PERSONS = (
+    "Student",
+    "Candidate",
+    "Placement",
+    "Credential",
+    "Uitval",
+    "SupportRequest",
+    "WarmHandover",
+    "Event",
+    "DueItem",
+)
 
 
 @dataclass(frozen=True)
@@ -24,7 +34,8 @@ class Thing:
 
     @property
     def student(self) -> str | None:
-        return str(self.row["student"]) if self.type in PERSONS else None
+        student = self.row["student"] if self.type in PERSONS else None
+        return str(student) if student else None
 
 
 def things(kind: str, rows: Iterable[Row | None]) -> list[Thing]:
