@@ -7,8 +7,12 @@ import json
 import os
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from spil.following import Following
 
 
 @click.command()
@@ -40,7 +44,7 @@ def tail(
     from auth.viewer import party_kind
     from schema.errors import SetUp
     from spil.cli.token import default_address
-    from spil.following import Following, line_of
+    from spil.following import Following
     from spil.settings import read
 
     kind = party_kind(party)
@@ -56,6 +60,12 @@ def tail(
         (types or "").replace(",", " ").split(),
         after,
     )
+
+    _print(following, as_json)
+
+
+def _print(following: Following, as_json: bool) -> None:
+    from spil.following import line_of
 
     async def run() -> None:
         async for event in following.events():
