@@ -62,6 +62,10 @@ _UITVAL = (
     " FROM lead l WHERE l.student = {student} AND l.until_at = 'infinity')))"
 )
 
+# What is due is its party's, who sees whom it is about; what is overdue is about nobody but a party.
+_DUE = {"due": f"{{seer}} = {{viewer.seer}} AND {_OF_CANDIDATE}"}
+_LATE = {"overdue": "{late_seer} = {viewer.seer}"}
+
 # The systems of a party, and their readings. A coordinator's region is the one that its key names.
 _REGION_OF = (
     "CASE split_part({party}, ':', 1)"
@@ -80,14 +84,23 @@ def _sources(which: str) -> dict[str, str]:
 _OWN_SOURCES = _sources("{party} = {viewer.party}")
 _SOURCES_OF_REGION = _sources(f"{_REGION_OF} = {{viewer.key}}")
 
+# Where a party has its events brought, and what could not be: its own, and nobody else's.
+_OWN_WEBHOOKS = {
+    **dict.fromkeys(("webhook", "webhook_progress", "delivery"), "{seer} = {viewer.seer}"),
+    "webhook_key": "(SELECT w.seer = {viewer.seer} FROM webhook w WHERE w.id = {webhook})",
+}
+
 PREDICATES: Mapping[Role, Mapping[str, str]] = {
     Role.PUBLIC: {
         "contact_point": "NOT {partner_only}",
         "opportunity": "{public}",
     },
     Role.SCHOOL: {
+        **_OWN_WEBHOOKS,
         **_SEERS,
         **_LOG,
+        **_DUE,
+        **_LATE,
         **_OWN_SOURCES,
         "uitval": _UITVAL,
         "handover": "{from_seer} = {viewer.seer} AND {person.until_identified} > now()",
@@ -100,16 +113,21 @@ PREDICATES: Mapping[Role, Mapping[str, str]] = {
         "opportunity": f"({{public}} OR {{region}} = ANY ({_AND_NEIGHBOURS}))",
     },
     Role.SERVICE_POINT: {
+        **_OWN_WEBHOOKS,
         **_SEERS,
         **_LOG,
+        **_LATE,
         **_OWN_SOURCES,
         "placement": _of_case("PLACEMENT")
         + " AND (SELECT o.service_point = {viewer.party} FROM opportunity o WHERE o.id = {opportunity})",
         "opportunity": f"({{public}} OR {{service_point}} = {{viewer.party}} OR {{region}} = ANY ({_OWN_REGIONS}))",
     },
     Role.MUNICIPALITY: {
+        **_OWN_WEBHOOKS,
         **_SEERS,
         **_LOG,
+        **_DUE,
+        **_LATE,
         **_OWN_SOURCES,
         "uitval": _UITVAL,
         "lead": _OF_CANDIDATE,
@@ -119,8 +137,10 @@ PREDICATES: Mapping[Role, Mapping[str, str]] = {
         "opportunity": f"({{public}} OR {{region}} = ANY ({_OWN_REGIONS}))",
     },
     Role.EMPLOYER: {
+        **_OWN_WEBHOOKS,
         **_SEERS,
         **_LOG,
+        **_LATE,
         "uitval": "{reported_by} = {viewer.seer} AND {person.until_given_name} > now()",
         "placement": _of_case("PLACEMENT") + " AND {employer} = {viewer.key}",
         "link": f"(split_part({{source}}, ':', 1) = 'school' OR {_OF_A_CASE}) AND {{person.until_given_name}} > now()",
@@ -128,12 +148,15 @@ PREDICATES: Mapping[Role, Mapping[str, str]] = {
         "opportunity": "({public} OR {employer} = {viewer.key})",
     },
     Role.COORDINATOR: {
+        **_OWN_WEBHOOKS,
         **_SOURCES_OF_REGION,
         **_LOG_OF_NOBODY,
         "opportunity": f"({{public}} OR {{region}} = ANY ({_OWN_REGIONS}))",
+        "overdue": "'coordinator:' || {region} = {viewer.party}",
         "coordinator_post_history": "'coordinator:' || {region} = {viewer.party}",
     },
     Role.NATIONAL: {
+        **_OWN_WEBHOOKS,
         **_sources("{viewer.function} <> 'reader'"),
         **_LOG_OF_NOBODY,
         "contact_point": "(NOT {partner_only} OR {viewer.function} <> 'reader')",

@@ -114,5 +114,8 @@ REASONS = {
     "WINDOW": "the moment lies outside the window in which an event is taken",
     "PROFILE": "the NL GOV profile for CloudEvents asks otherwise",
     "UNKNOWN_TYPE": "this hub takes no event of that type",
+    "NO_CASE": "the hub knows no such case, student or placement of the sender's, or it is not the sender's to change",
+    "STATE": "the state of the case does not lead there",
+    "NOBODY": "no school and no municipality follows this young person: nobody would hear it",
     "NOT_KNOWN": "no dossier of the source has that number",
 }

@@ -5,14 +5,15 @@ Laws
    statement, COMMIT; three round trips.
 2. A read of the directory alone is one implicit statement on a pool whose login can read nothing else.
 3. Settings are local to the transaction; nothing is ever set for a session, so a connection given back needs no reset.
-4. A database that is away is Unavailable within CONNECT seconds; nothing of its own words leaves this module.
+4. What was answered as done is on disk: commits are synchronous whatever the database's default is.
+5. A database that is away is Unavailable within CONNECT seconds; nothing of its own words leaves this module.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -33,8 +34,9 @@ SESSION = {
     "TimeZone": "UTC",
     "DateStyle": "ISO",
     "application_name": "spil",
+    "synchronous_commit": "on",
 }
-_AWAY = (
+AWAY = (
     OSError,
     asyncio.TimeoutError,
     asyncpg.PostgresConnectionError,
@@ -61,7 +63,7 @@ class Database:
     async def open(cls, gateway_url: str, directory_url: str, *, size: int = 8, seconds: float = 5.0) -> Database:
         """Opens the pools without a connection yet: the hub starts while its database is away."""
         gateway, directory = (
-            Connections(url, size, CONNECT, **_options(seconds)) for url in (gateway_url, directory_url)
+            Connections(url, size, CONNECT, **statement_options(seconds)) for url in (gateway_url, directory_url)
         )
         return cls(gateway, directory, role_prefix(_database_of(gateway_url)))
 
@@ -117,7 +119,7 @@ class Database:
                         await connection.fetchval("SELECT 1")
                     finally:
                         pool.give(connection)
-        except (SpilError, asyncpg.PostgresError, *_AWAY):
+        except (SpilError, asyncpg.PostgresError, *AWAY):
             return False
         return True
 
@@ -139,14 +141,14 @@ async def _undo(connection: Any) -> None:
         async with asyncio.timeout(1):
             await connection.execute("ROLLBACK")
             undone = True
-    except (asyncpg.PostgresError, *_AWAY):
+    except (asyncpg.PostgresError, *AWAY):
         pass
     finally:
         if not undone:
             connection.terminate()
 
 
-def _options(seconds: float) -> dict[str, Any]:
+def statement_options(seconds: float) -> dict[str, Any]:
     """How every connection is opened. Statements are kept for good, whatever their length: plans are few and wide."""
     return {
         "command_timeout": seconds + 1,
@@ -161,7 +163,7 @@ def _options(seconds: float) -> dict[str, Any]:
 async def worker_pool(url: str) -> Any:
     """A small pool of the worker's login, for what the gateway reads on its behalf: who may speak for whom."""
     return await asyncpg.create_pool(
-        url, min_size=0, max_size=2, timeout=CONNECT, max_inactive_connection_lifetime=0, **_options(5.0)
+        url, min_size=0, max_size=2, timeout=CONNECT, max_inactive_connection_lifetime=0, **statement_options(5.0)
     )
 
 
@@ -178,7 +180,7 @@ class _our_errors:  # noqa: N801  # reads as a statement
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         if isinstance(error, asyncpg.QueryCanceledError):
             raise TooSlow from None
-        if isinstance(error, _AWAY):
+        if isinstance(error, AWAY):
             raise Unavailable from None
         if isinstance(error, asyncpg.PostgresError) and error.sqlstate in _OURS:
             raise _OURS[error.sqlstate] from None
@@ -193,13 +195,15 @@ SELECT EXISTS (SELECT FROM pg_roles r WHERE pg_has_role(session_user, r.oid, 'ME
 """
 
 
-async def refuse_powerful_logins(settings: Any) -> None:
+async def refuse_powerful_logins(settings: Any, logins: Iterable[str] = tuple(LOGINS)) -> None:
     """Raises SetUp when a serving login could do more than its roles: by itself, or as one that it may become."""
     for login, roles in LOGINS.items():
+        if login not in logins:
+            continue
         name = f"SPIL_{login.upper()}_URL"
         try:
             connection = await asyncpg.connect(getattr(settings, f"{login}_url"), timeout=CONNECT)
-        except _AWAY:
+        except AWAY:
             raise SetUp(f"{name}: the database cannot be reached with it.") from None
         try:
             prefix = role_prefix(await connection.fetchval("SELECT current_database()"))

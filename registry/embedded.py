@@ -188,7 +188,8 @@ async def refuse_embedded(url: str) -> None:
     try:
         if await connection.fetchval("SELECT current_setting('cluster_name')") == CLUSTER:
             raise SetUp(
-                "This is the embedded Postgres of a demo. `spil serve` wants a server that is kept and backed up."
+                "This is the embedded Postgres of a demo, which does all by itself."
+                " `spil serve` and `spil deliver` want a server that is kept and backed up."
             )
     finally:
         await connection.close()

@@ -104,23 +104,20 @@ SELECT $2, g.reference, g.digest, g.id, $3 FROM json_to_recordset($1::json) g(id
 ON CONFLICT (source, reference) DO UPDATE SET digest = excluded.digest, student = excluded.student,
     seen_in = excluded.seen_in, gone_at = NULL
 """
-MOVED = """
-INSERT INTO outbox (type, subject_kind, student, seers, details)
-SELECT 'nl.arbeidstoeleiding.leerling-verhuisd.v1', 'STUDENT', l.student, ARRAY[l.seer], '{"why": "MOVED"}'
-FROM lead l WHERE l.student = ANY ($1::uuid[]) AND l.until_at = 'infinity' ORDER BY l.student
-"""
 STATE = """CASE WHEN g.from_on > today() THEN 'PLANNED' WHEN g.to_on < today() THEN 'ENDED' ELSE 'RUNNING' END"""
 OF_PLACEMENTS = """
 (SELECT DISTINCT ON (s.id, p.kind, p.employer_kvk, p.from_on) s.id, p.*
  FROM json_to_recordset($1::json) s(id uuid, placements json), json_to_recordset(s.placements) p(kind text,
     employer_kvk text, from_on date, to_on date, hours smallint, leads_to text)
  ORDER BY s.id, p.kind, p.employer_kvk, p.from_on, p.to_on DESC NULLS FIRST)"""
-# A placement that ended here stays ended: a report is quicker than a school's own system.
+# A placement that ended here stays ended: a report is quicker than a school's own system. One whose day is over goes on until
+# the clocks end it (0017_clocks.sql): whether it was lost is asked there, once.
+GOES_ON = "CASE WHEN g.from_on > today() THEN 'PLANNED' ELSE 'RUNNING' END"
 CHANGE_PLACEMENTS = f"""
-UPDATE placement x SET to_on = g.to_on, hours = g.hours, leads_to = g.leads_to, state = {STATE}
+UPDATE placement x SET to_on = g.to_on, hours = g.hours, leads_to = g.leads_to, state = {GOES_ON}
 FROM {OF_PLACEMENTS} g
 WHERE x.student = g.id AND (x.kind, x.employer, x.from_on) = (g.kind, g.employer_kvk, g.from_on) AND x.state <> 'ENDED'
-  AND (x.to_on, x.hours, x.leads_to, x.state) IS DISTINCT FROM (g.to_on, g.hours, g.leads_to, {STATE})
+  AND (x.to_on, x.hours, x.leads_to, x.state) IS DISTINCT FROM (g.to_on, g.hours, g.leads_to, {GOES_ON})
 """  # noqa: S608 - our own names
 ADD_PLACEMENTS = f"""
 INSERT INTO placement (student, n, kind, employer, hours, from_on, to_on, leads_to, state)
@@ -235,7 +232,8 @@ async def _write(connection: Connection, source: Source, taken: list[Row], sync:
     await connection.execute(LOCK, ids)
     await fill(connection, source, taken)
     before = {row["id"]: row for row in await connection.fetch(BEFORE, ids)}
-    moved = [one["id"] for one in taken if _turn(one, before.get(one["id"]))]
+    for one in taken:
+        _turn(one, before.get(one["id"]))
     body = _json(taken)
     await connection.execute(ADD, body, source.party.partition(":")[2], source.key)
     await connection.execute(MOVE, body)
@@ -246,20 +244,17 @@ async def _write(connection: Connection, source: Source, taken: list[Row], sync:
     await connection.execute(SHIFT, body, guidance)
     await connection.execute(LEAD, body, guidance)
     await keep_lead(connection, [one["id"] for one in taken if one["closes"]])
-    await connection.execute(MOVED, moved)
     await _below(connection, taken)
     await connection.execute(KEEP, body, source.key, sync)
 
 
-def _turn(one: Row, before: Any) -> bool:
-    """What this record opens, closes and shifts, beside what was known. Gives whether it tells of a move."""
+def _turn(one: Row, before: Any) -> None:
+    """What this record opens, closes and shifts, beside what was known."""
     left, had_left = one["left_on"], before["left_on"] if before is not None else None
     turned = one["away"] or (left is None) != (had_left is None)
     one["opens"] = ("ENROLMENT" if left is None else "CAREER_GUIDANCE") if turned else None
     one["closes"] = ("CAREER_GUIDANCE" if left is None else "ENROLMENT") if turned else None
     one["shifts"] = not turned and left != had_left
-    was = before["municipality"] if before is not None else None
-    return bool(was and one["municipality"] and was != one["municipality"])
 
 
 async def _below(connection: Connection, taken: list[Row]) -> None:

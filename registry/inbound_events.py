@@ -1,7 +1,7 @@
 """Events that came in at the door: each kept once, and counted in the source's run of that day.
 
 Laws
-1. What was said to be taken is committed; what came before with the same content changes nothing.
+1. What was said to be taken is committed, with its effect; what came before with the same content changes nothing.
 2. Events of one source take turns, so that a day has one run.
 3. A refusal is kept by field and reason, as every row that was refused.
 """
@@ -31,6 +31,14 @@ SAME = """
 SELECT (event_source, type, time, data) = ($3, $4, $5::timestamptz, $7::jsonb) AND subject IS NOT DISTINCT FROM $6::uuid
 FROM inbound_event WHERE source = $1 AND id = $2
 """
+EFFECT = """
+WITH done AS (SELECT take_inbound($1, $2, $3::uuid, $4::jsonb) AS word),
+    kept AS (
+        UPDATE inbound_event e SET outcome = d.word FROM done d WHERE e.source = $5 AND e.id = $6 AND d.word = ANY ($7)
+    )
+SELECT word FROM done
+"""
+DONE = ("GIVEN", "OPEN_ALREADY")  # what was known already came true before: nothing is lost
 OF_TODAY = """
 SELECT id FROM source_run WHERE source = $1 AND started_at >= today()::timestamp AT TIME ZONE 'Europe/Amsterdam'
 ORDER BY started_at DESC, id LIMIT 1
@@ -43,8 +51,19 @@ WHERE id = $1 RETURNING rejected
 NOTE = "INSERT INTO quarantine (run, n, position, field, reason) VALUES ($1, $2, 'event', $3, $4)"
 
 
-async def take_event(url: str, source: str, event: Any) -> bool:
-    """Keeps an event (connectors' KeptEvent); False when it is here already. Raises KeyReused over other content."""
+class NotDone(Exception):
+    """An event whose effect is refused; `word` says why, as the keeper does (0018_inbound_effects.sql)."""
+
+    def __init__(self, word: str) -> None:
+        super().__init__(word)
+        self.word = word
+
+
+async def take_event(url: str, source: str, seer: str, event: Any) -> bool:
+    """Keeps an event (connectors' KeptEvent) and does what it says, as `seer`; False when it is here already.
+
+    Raises KeyReused over other content, and NotDone when the effect is refused: then nothing is kept either.
+    """
     told = asdict(event)
     values = (told["source"], told["type"], told["time"], told["subject"], orjson.dumps(told["data"]).decode())
     async with session(url) as connection, connection.transaction():
@@ -52,6 +71,13 @@ async def take_event(url: str, source: str, event: Any) -> bool:
         is_new = bool(await connection.fetchval(PUT, source, told["id"], *values))
         if not is_new and not await connection.fetchval(SAME, source, told["id"], *values):
             raise KeyReused(OTHER_CONTENT)
+        if is_new:
+            what = told["type"].split(".")[2]
+            word = await connection.fetchval(
+                EFFECT, seer, what, told["subject"], values[-1], source, told["id"], list(DONE)
+            )
+            if word not in DONE:
+                raise NotDone(word)
         await _count(connection, source, Counts(added=int(is_new), unchanged=int(not is_new)))
     return is_new
 

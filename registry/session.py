@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     Connection = asyncpg.Connection[Any]
 
 PATIENCE = 10.0  # seconds to connect
+SESSION = {"TimeZone": "UTC", "synchronous_commit": "on"}
 UNREACHABLE = "The database cannot be reached."
 REFUSED = "The database refuses this login, or there is no database of that name."
 NOT_MIGRATED = "The database lacks a table of this version. Run `spil migrate` first."
@@ -31,9 +32,12 @@ _LOST = (
 
 
 @asynccontextmanager
-async def session(url: str) -> AsyncIterator[Connection]:
-    """A connection, closed at the end. Raises Unavailable, or SetUp for a database or login that does not fit."""
-    connection = await _connect(url)
+async def session(url: str, *, command_timeout: float | None = None, **settings: str) -> AsyncIterator[Connection]:
+    """A connection, closed at the end. Raises Unavailable, or SetUp for a database or login that does not fit.
+
+    `settings`: of the session, beside ours. What it commits is on disk, whatever the database's default is.
+    """
+    connection = await _connect(url, command_timeout, SESSION | settings)
     try:
         yield connection
     except asyncpg.UndefinedTableError:
@@ -46,9 +50,9 @@ async def session(url: str) -> AsyncIterator[Connection]:
         await connection.close(timeout=PATIENCE)
 
 
-async def _connect(url: str) -> Connection:
+async def _connect(url: str, command_timeout: float | None, settings: dict[str, str]) -> Connection:
     try:
-        return await asyncpg.connect(url, timeout=PATIENCE, server_settings={"TimeZone": "UTC"})
+        return await asyncpg.connect(url, timeout=PATIENCE, command_timeout=command_timeout, server_settings=settings)
     except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError):
         raise SetUp(REFUSED) from None
     except (OSError, *_LOST):

@@ -5,6 +5,7 @@ from typing import Annotated, Optional, Union
 
 import strawberry
 
+from schema.due import OverdueItem
 from schema.enums import AccessPurpose
 from schema.opportunities import Opportunity
 from schema.people import Candidate, Placement, Student, SupportRequest, WarmHandover
@@ -33,7 +34,7 @@ class EventType(Enum):
     REGIE_OVERGEDRAGEN = "regie-overgedragen"
     KANDIDAAT_VOORGEDRAGEN = "kandidaat-voorgedragen"
     PLAATS_VRIJGEKOMEN = "plaats-vrijgekomen"
-    LEERLING_VERHUISD = "leerling-verhuisd"
+    TERMIJN_OVERSCHREDEN = "termijn-overschreden"
     TOEGANG_BEEINDIGD = "toegang-beeindigd"
     TOESTEMMING_INGETROKKEN = "toestemming-ingetrokken"
 
@@ -60,6 +61,18 @@ class Event:
     candidate: Optional[Candidate]
     case: EventCase | None = strawberry.field(description="What it is about, as the own party sees it now.")
     opportunity: Opportunity | None
+    overdue: OverdueItem | None
+
+
+@strawberry.type(
+    description="An event that a webhook did not take in ten tries. It stays in `events`, and can be replayed."
+)
+class DeadLetter:
+    webhook: strawberry.ID
+    position: str = strawberry.field(description="`<epoch>.<pos>` in the own stream.")
+    tries: int
+    code: str | None = strawberry.field(description="How the last try ended: an HTTP status, TIMEOUT, UNREACHABLE ...")
+    died_at: Instant
 
 
 @strawberry.type(description="What the own stream holds of one day: enough to prove that all of it arrived.")
@@ -68,3 +81,6 @@ class Completeness:
     count: int
     first: str | None = strawberry.field(description="`<epoch>.<pos>` of the first, as the `id` of webhooks.")
     last: str | None
+    dead_letters: list[DeadLetter] = strawberry.field(
+        description="Those of this day that a webhook did not take, at most 100."
+    )

@@ -5,6 +5,7 @@ from typing import Optional
 import strawberry
 
 from schema.directory import ContactAnswer, Municipality, Node, Region, School, ServicePoint
+from schema.due import DueItem, OverdueFigure, OverdueFilter, OverdueItem
 from schema.enums import ContactTopic, Notice, RoleName
 from schema.events import Completeness, Event
 from schema.inputs import (
@@ -29,6 +30,7 @@ from schema.scalars import Cursor, Date, Text
 from schema.sources import Source
 from schema.uitval import Uitval, UitvalFilter
 from schema.vacancies import VacancyHits, VacancySearch
+from schema.webhooks import Webhook
 
 
 @strawberry.type(description="Who asks.")
@@ -228,3 +230,38 @@ class Query:
     @strawberry.field(description="How many positions of the own stream one day has, and between which.")
     def completeness(self, date: Date) -> Completeness:
         planned()
+
+    @strawberry.field(description="The endpoints of this party, those that ended too.")
+    def webhooks(
+        self,
+        first: int | None = strawberry.UNSET,
+        after: Cursor | None = strawberry.UNSET,
+        last: int | None = strawberry.UNSET,
+        before: Cursor | None = strawberry.UNSET,
+    ) -> Connection[Webhook]:
+        planned()
+
+    @strawberry.field(description="What the own party has to do for those whom it leads, the most urgent first.")
+    def due_items(
+        self,
+        first: int | None = strawberry.UNSET,
+        after: Cursor | None = strawberry.UNSET,
+        last: int | None = strawberry.UNSET,
+        before: Cursor | None = strawberry.UNSET,
+    ) -> Connection[DueItem]:
+        planned()
+
+    @strawberry.field(
+        description="What is late: of the own party; to a coordinator of all parties in its region. The oldest first."
+    )
+    def overdue_items(
+        self,
+        first: int | None = strawberry.UNSET,
+        after: Cursor | None = strawberry.UNSET,
+        last: int | None = strawberry.UNSET,
+        before: Cursor | None = strawberry.UNSET,
+        filter: OverdueFilter | None = strawberry.UNSET,
+    ) -> Connection[OverdueItem]:
+        planned()
+
+    overdue_figures: list[OverdueFigure] = strawberry.field(description="How much is late in the country, per region.")

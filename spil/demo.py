@@ -96,11 +96,12 @@ async def _demo(
         with steps.step("Building the contracts and the app"):
             parts = await _parts(settings)
         try:
-            app = _app(settings, parts, server, tokens, explorer)
+            log = Log(_log_file(server))
+            app = _app(settings, parts, log, tokens, explorer)
             partners = await beginning.up(cast, steps)
             await partners.join(owner, str(settings.worker_url), steps)
             await parts.sources.refresh()
-            async with _speaking(parts, owner, _issuer(settings)):
+            async with _speaking(parts, owner, _issuer(settings)), _delivering(parts, log):
                 await serve(app, listener, lambda: _announce(settings, server, steps, partners))
         finally:
             await parts.close()
@@ -112,7 +113,7 @@ async def _parts(settings: Settings) -> Parts:
     return await build(settings, frozenset({f"127.0.0.1:{settings.port}"}))
 
 
-def _app(settings: Settings, parts: Parts, server: Embedded | None, tokens: DemoTokens, explorer: bool) -> ASGIApp:
+def _app(settings: Settings, parts: Parts, log: Log, tokens: DemoTokens, explorer: bool) -> ASGIApp:
     """The hub with its issuer. A party that was imported while it runs is known to both."""
     from auth.issuer import issuer_app
     from spil.app import build_app
@@ -123,7 +124,7 @@ def _app(settings: Settings, parts: Parts, server: Embedded | None, tokens: Demo
         except Unavailable:
             return False
 
-    hub = build_app(parts, Log(_log_file(server)), tokens, _explorer(tokens) if explorer else ())
+    hub = build_app(parts, log, tokens, _explorer(tokens) if explorer else ())
     return Fork(ISSUER_PATH, issuer_app(_issuer(settings), knows), hub)
 
 
@@ -158,6 +159,20 @@ async def _speaking(parts: Parts, owner: str, issuer: str) -> AsyncIterator[None
     finally:
         keeping.cancel()
         await asyncio.wait([keeping])
+
+
+@asynccontextmanager
+async def _delivering(parts: Parts, log: Log) -> AsyncIterator[None]:
+    """Meanwhile what happens is delivered: the loops of `spil deliver`, in this process."""
+    from spil.deliver import deliver
+    from spil.wiring import hands_in
+
+    delivering = asyncio.create_task(deliver(hands_in(parts, log)))
+    try:
+        yield
+    finally:
+        delivering.cancel()
+        await asyncio.wait([delivering])
 
 
 async def _load(owner: str, server: Embedded | None, steps: Steps, scale: float) -> None:

@@ -21,7 +21,7 @@ from auth.viewer import Viewer
 from connectors.cloudevents import LARGEST
 from connectors.inbound import KeptEvent, keep, urn_of
 from connectors.records import REASONS, Reject
-from registry.inbound_events import refuse_event, take_event
+from registry.inbound_events import NotDone, refuse_event, take_event
 from registry.sources import NOT_ACTIVE, Source
 from schema.errors import BadRequest, Conflict, EventRefused, MethodNotAllowed, SpilError
 from spil.edge import answer_bytes, answer_error
@@ -37,6 +37,12 @@ STATUS: Final[Mapping[str, int]] = {
     "CONFLICT": 409,
     "KEY_REUSED": 409,
     "BAD_MAPPING": 422,
+}
+NOT_DONE: Final[Mapping[str, Reject]] = {
+    "REFUSED": Reject("", "data", "NO_CASE"),
+    "CONFLICT": Reject("", "type", "STATE"),
+    "RANGE": Reject("", "data", "RANGE"),
+    "NOBODY": Reject("", "data", "NOBODY"),
 }
 NO_EVENTS: Final = "This source sends no events."
 TWICE: Final = "An attribute of the event, or its media type, stands twice in the head of the request."
@@ -94,7 +100,18 @@ class EventDoor:
         if isinstance(found, Reject):
             await refuse_event(self._url, source.key, found.field, found.reason)
             raise _Refused(found)
-        return await take_event(self._url, source.key, found)
+        try:
+            return await take_event(self._url, source.key, f"{source.party}#{_function(source.party)}", found)
+        except NotDone as refusal:
+            reject = NOT_DONE[refusal.word]
+            await refuse_event(self._url, source.key, reject.field, reject.reason)
+            raise _Refused(reject) from None
+
+
+def _function(party: str) -> str:
+    """In which function a party's system speaks: a municipality's for participatie, as its cases are."""
+    kind = party.partition(":")[0]
+    return kind if kind in ("doorstroompunt", "uwv") else "participatie"
 
 
 def _read(source: Source, headers: Mapping[str, str], body: bytes) -> KeptEvent | Reject:

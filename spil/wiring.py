@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -14,11 +15,14 @@ from auth.policy import PREDICATES, directory_tables
 from auth.tokens import TokenGate
 from auth.trust import Trust
 from auth.viewer import Role
+from events.signing import Safe
 from federation.cursors import Cursors
 from federation.engine import Contract, Engine, ReadOf
 from federation.limits import Limits
 from federation.plan import Rules
+from federation.streaming import Streaming
 from registry.database import Database, worker_pool
+from registry.event_heads import EventHeads
 from registry.reads_log import Entry, ReadsLog
 from registry.sources import Source, active_sources
 from registry.trust import load_trust, trust_stamp
@@ -26,11 +30,14 @@ from resolvers.commands import Runner
 from resolvers.everything import catalogue
 from resolvers.handover import LAYER, Codes
 from resolvers.live import LiveLayers
+from resolvers.streams import Streams
+from resolvers.webhooks import Making
 from schema.full import build_schema
 from schema.print import graphql_core, print_contract
 from spil.agent_readings import Readings
+from spil.deliver import Hands
 from spil.live_sources import LiveSources
-from spil.log import Log
+from spil.log import Log, Sink
 from spil.settings import Settings, require
 from wire.client import fetch_json_bytes
 
@@ -51,8 +58,13 @@ class Parts:
     sources: LiveSources
     live: LiveLayers
     readings: Readings
+    heads: EventHeads
+    streaming: Streaming
+    streams: Streams
 
     async def close(self) -> None:
+        await self.streams.close()
+        await self.heads.close()
         await self.readings.close()
         await self.live.close()
         await self.sources.close()
@@ -117,13 +129,53 @@ async def build(settings: Settings, listed_hosts: frozenset[str] = frozenset()) 
     codes = Codes.under(settings.cursor_key)
     everything = catalogue({**live.layers(), LAYER: codes.ask}, live.finders())
     cursors = Cursors(settings.cursor_key)
-    record, runner, gate = partial(_record, reads_log), Runner(database, codes), TokenGate(trust, keys)
+    runner = Runner(database, codes, Making(Safe.under(settings.cursor_key), settings.webhook_private_hosts))
+    record, gate = partial(_record, reads_log), TokenGate(trust, keys)
     engine = Engine(made, everything, database, record, cursors, limits, runner)
-    return Parts(settings, engine, gate, database, reads_log, trust, keys, trust_pool, printed, sources, live, readings)
+    heads, streaming = EventHeads(settings.worker_url), Streaming(engine, cursors)
+    streams = Streams(streaming, heads.read)
+    told = (settings, engine, gate, database, reads_log, trust, keys, trust_pool, printed)
+    return Parts(*told, sources, live, readings, heads, streaming, streams)
+
+
+def hands_in(parts: Parts, say: Sink) -> Hands:
+    """What the loops of `spil deliver` work with, inside a gateway: the demo's."""
+    assert parts.settings.worker_url is not None
+    return Hands(parts.settings, parts.settings.worker_url, parts.engine, parts.trust, say)
+
+
+@asynccontextmanager
+async def hands_of(settings: Settings, say: Sink) -> AsyncIterator[Hands]:
+    """What `spil deliver` works with: an engine that renders what leaves, without the directory and without sources."""
+    require(settings, "gateway_url", "worker_url", "cursor_key")
+    assert settings.gateway_url is not None
+    assert settings.worker_url is not None
+    assert settings.cursor_key is not None
+    limits = limits_of(settings)
+    database = await Database.open(
+        settings.gateway_url, settings.gateway_url, size=settings.pool_size, seconds=settings.deadline
+    )
+    reads_log = ReadsLog(settings.gateway_url, settings.reads_log_timeout)
+    reads_log.start()
+    pool = await worker_pool(settings.worker_url)
+    trust = Trust(partial(load_trust, pool), stamp=partial(trust_stamp, pool))
+    await trust.start()
+    codes = Codes.under(settings.cursor_key)
+    record, cursors = partial(_record, reads_log), Cursors(settings.cursor_key)
+    everything, runner = catalogue({LAYER: codes.ask}), Runner(database, codes)
+    engine = Engine(contracts()[0], everything, database, record, cursors, limits, runner)
+    try:
+        yield Hands(settings, settings.worker_url, engine, trust, say)
+    finally:
+        await trust.close()
+        await reads_log.close()
+        await database.close()
+        pool.terminate()
 
 
 async def _record(log: ReadsLog, read: ReadOf) -> None:
-    who, asked = read.viewer, (read.operation_hash, read.request_id, read.layers, read.students)
+    who = read.viewer
+    asked = (read.operation_hash, read.request_id, read.layers, read.students, read.subscribers)
     await log.record(Entry(who.seer, who.subject, who.client, who.purpose, *asked))
 
 

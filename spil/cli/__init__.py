@@ -32,6 +32,8 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("demo", "spil.cli.demo:demo", "Start everything here, with fictitious data."),
     Entry("token", "spil.cli.token:token", "Print a token of the running demo."),
     Entry("serve", "spil.cli.serve:serve", "Serve the hub on a Postgres of your own."),
+    Entry("deliver", "spil.cli.deliver:deliver", "Bring events to their receivers, beside `spil serve`."),
+    Entry("events", "spil.cli.events:events", "The events: follow them, how many wait, a new epoch."),
     Entry("migrate", "spil.cli.migrate:migrate", "Bring the database up to date; print the logins to make."),
     Entry("import", "spil.cli.importing:importing", "Read a public register into the registry."),
     Entry("parties", "spil.cli.parties:parties", "The organisations that act: add, list, end."),

@@ -41,6 +41,8 @@ ROOTS = {
     "placements": 4,
     "uitvallen": 4,
     "events": 4,
+    "dueItems": 3,
+    "overdueItems": 3,
     "opportunities": 3,
     "schools": 3,
     "school": 3,

@@ -10,54 +10,39 @@ from typing import Any
 from uuid import uuid4
 
 import asyncpg
-import httpx
 import orjson
 import pytest
 
 from auth.issuer import token as token_of
 from registry.embedded_home import home_folder
-from registry.sources import Source, add_source
 from spil.demo import ISSUER_PATH
 from tests.conftest import TestPostgres
 from tests.connectors.driving import fits, partner
-from tests.spil.hub_kit import Actor, Country, Hub, hub_of, make_country
+from tests.spil.event_kit import (
+    CASE,
+    ENDED,
+    ENDED_ON,
+    STRUCTURED,
+    STUDENT,
+    URN,
+    Tell,
+    add_sources,
+    code,
+    event,
+    telling,
+)
+from tests.spil.hub_kit import Country, Hub, hub_of, make_country
 from wire.client import post_form
 
-URN = "urn:nld:oin:00000001823288444000:systeem:werk"
-ENDED = "nl.arbeidstoeleiding.uitval-gemeld.v1"
-STUDENT = f"Student:{uuid4()}"
 TABLES = "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'"
 CANARIES = ("Kanarieroep", "Kanarieachter", "2009-03-17", "kanarie@voorbeeld.example", "0612345917", "123456782")
-STRUCTURED = "application/cloudevents+json; charset=utf-8"
-
-
-def event(**changed: Any) -> dict[str, Any]:
-    """An event that fits; what is `...` is left out."""
-    told = {
-        "specversion": "1.0",
-        "id": str(uuid4()),
-        "source": URN,
-        "type": ENDED,
-        "time": datetime.now(UTC).isoformat(),
-        "datacontenttype": "application/json",
-        "data": {"zaaknummer": "Z-2026-00417", "datumEinde": "2026-11-02", "reden": "CONTRACT_ENDED"},
-    }
-    return {name: value for name, value in (told | changed).items() if value is not ...}
 
 
 @pytest.fixture(scope="module")
 async def country(postgres: TestPostgres) -> Country:
     """A country of this module's own: it is written to."""
     made = await make_country(postgres, "t_events")
-    town, other = made.municipality[0], "municipality:GM0014"
-    options = {"settings": {"urn": URN}}
-    for key, party in (("werk", town), ("rust", town), ("elders", other)):
-        await add_source(
-            made.logins.worker,
-            Source(key, party, "municipality", "cloudevents", options=options, harvests=False),
-        )
-    await add_source(made.logins.worker, Source("zaken", town, "municipality", "ggm-rest"))
-    await add_source(made.logins.worker, Source("naamloos", town, "municipality", "cloudevents", harvests=False))
+    await add_sources(made)
     return made
 
 
@@ -77,27 +62,9 @@ async def db(country: Country) -> AsyncIterator[Any]:
         await connection.close()
 
 
-Tell = Any
-
-
 @pytest.fixture
 def tell(hub: Hub, country: Country) -> Tell:
-    async def told(
-        body: dict[str, Any] | bytes, source: str = "werk", actor: Actor | None = None, **headers: str
-    ) -> httpx.Response:
-        content = body if isinstance(body, bytes) else orjson.dumps(body)
-        return await hub.send(
-            content,
-            as_party=actor or country.municipality,
-            path=f"/events/{source}",
-            **({"content_type": STRUCTURED} | headers),
-        )
-
-    return told
-
-
-def code(answer: httpx.Response) -> str:
-    return str(answer.json()["errors"][0]["extensions"]["code"])
+    return telling(hub, country)
 
 
 async def kept(db: Any) -> list[dict[str, Any]]:
@@ -121,7 +88,7 @@ async def test_an_event_is_taken_and_stands_in_the_database_by_its_listed_fields
     assert (str(row["id"]), row["source"], row["event_source"], row["type"]) == (told["id"], "werk", URN, ENDED)
     assert f"Student:{row['subject']}" == STUDENT
     assert row["time"] == datetime.fromisoformat(told["time"])
-    assert row["data"] == {"case": "Z-2026-00417", "ended_on": "2026-11-02", "ending": "CONTRACT_ENDED"}
+    assert row["data"] == {"case": CASE, "ended_on": ENDED_ON, "ending": "CONTRACT_ENDED"}
 
 
 async def test_both_modes_bring_the_same_event(tell: Tell, db: Any) -> None:
@@ -224,15 +191,15 @@ async def test_another_party_s_source_an_ended_one_and_none_are_the_same_answer(
         ({"dataref": "https://elders.example/1"}, "dataref", "PROFILE"),
         ({"data": ...}, "data", "FORM"),
         ({"data": ["Kanarieroep"]}, "data", "FORM"),
-        ({"data": {"datumEinde": "2026-11-02"}}, "data.zaaknummer", "MISSING"),
+        ({"data": {"datumEinde": ENDED_ON}}, "data.zaaknummer", "MISSING"),
         ({"data": {"zaaknummer": "Z-1"}}, "data.datumEinde", "MISSING"),
         ({"data": {"zaaknummer": "Z-1", "datumEinde": "gisteren"}}, "data.datumEinde", "FORM"),
-        ({"data": {"zaaknummer": "Kanarieroep", "datumEinde": "2026-11-02"}}, "data.zaaknummer", "FORM"),
-        ({"data": {"zaaknummer": "Z-123456782", "datumEinde": "2026-11-02"}}, "data.zaaknummer", "BSN"),
-        ({"data": {"zaaknummer": "Z-1234.56782", "datumEinde": "2026-11-02"}}, "data.zaaknummer", "BSN"),
-        ({"data": {"leerling": "Kanarieroep", "datumEinde": "2026-11-02"}}, "data.leerling", "FORM"),
+        ({"data": {"zaaknummer": "Kanarieroep", "datumEinde": ENDED_ON}}, "data.zaaknummer", "FORM"),
+        ({"data": {"zaaknummer": "Z-123456782", "datumEinde": ENDED_ON}}, "data.zaaknummer", "BSN"),
+        ({"data": {"zaaknummer": "Z-1234.56782", "datumEinde": ENDED_ON}}, "data.zaaknummer", "BSN"),
+        ({"data": {"leerling": "Kanarieroep", "datumEinde": ENDED_ON}}, "data.leerling", "FORM"),
         (
-            {"data": {"zaaknummer": "Z-1", "datumEinde": "2026-11-02", "reden": "Kanarieroep is ziek"}},
+            {"data": {"zaaknummer": "Z-1", "datumEinde": ENDED_ON, "reden": "Kanarieroep is ziek"}},
             "data.reden",
             "UNKNOWN_CODE",
         ),
@@ -373,7 +340,7 @@ async def test_nothing_is_said_to_be_taken_while_the_database_refuses(tell: Tell
 
 async def test_no_canary_reaches_database_or_log(tell: Tell, hub: Hub, country: Country, db: Any) -> None:
     first, last, born, mail, phone, bsn = CANARIES
-    data = {"zaaknummer": "Z-7", "datumEinde": "2026-11-02", "roepnaam": first, "geboortedatum": born, "bsn": bsn}
+    data = {"zaaknummer": CASE, "datumEinde": ENDED_ON, "roepnaam": first, "geboortedatum": born, "bsn": bsn}
     answers = [
         await tell(event(data=data, naam=last, subject=mail)),
         await tell(event(subject=bsn)),
@@ -388,5 +355,5 @@ async def test_no_canary_reaches_database_or_log(tell: Tell, hub: Hub, country: 
     dump = [str(one[0]) for t in tables for one in await db.fetch(f'SELECT x::text FROM "{t[0]}" x')]
     log = home_folder(f"test-{os.getpid()}").joinpath("postgres.log").read_text(errors="replace")
     everything = "\n".join([*dump, *map(str, hub.lines), log, *(one.text for one in answers)]).lower()
-    assert "z-7" in everything
+    assert CASE.lower() in everything
     assert [canary for canary in CANARIES if canary.lower() in everything] == []

@@ -55,13 +55,26 @@ _OWN_SCHOOL = {
     "handover": "id student n from_seer to_seer state round minted_at expires_at reason started_at",
 }
 # The keeper's functions are all that commands may do to rights: what they rest on, and the cases.
-_CASES = dict.fromkeys(["support_request", "handover", "handover_try", "safety_net", "lead_offer"], "*")
+_ENDPOINTS = dict.fromkeys(["webhook", "webhook_key", "delivery"], "*")
+_CASES = dict.fromkeys(
+    ["support_request", "handover", "handover_try", "safety_net", "lead_offer", "due", "overdue", "placement_question"],
+    "*",
+)
 # Each its own log; of an event about somebody what it was, and of none who else was told.
 _LOG = {"event_log": "*", "stream_head": "*"}
-_EVENT = {"outbox": "id type subject_kind student case_type case_n details recorded", **_LOG}
-_EVENT_ABOUT_NOBODY = {"outbox": "id type subject_kind student details recorded", **_LOG}
+_HOOKS = {
+    "webhook": "*",
+    "webhook_progress": "*",
+    "webhook_key": "webhook n key from_at until_at",
+    "delivery": "webhook epoch pos seer state tries next_at code ended_at",
+}
+_EVENT = {"outbox": "id type subject_kind student case_type case_n details recorded", **_LOG, **_HOOKS}
+_EVENT_ABOUT_NOBODY = {"outbox": "id type subject_kind student details recorded", **_LOG, **_HOOKS}
 _UITVAL = {"uitval": "*"}
 _REPORTED = {"uitval": "student n placement_n how ended_on reported_by reported_at picked_up_at"}
+# What is due is the lead's; what is overdue the late party's and its coordinator's, and nobody's besides it is about.
+_LATE = {"overdue": "*"}
+_DUE = {"due": "id seer student process step case_type case_n due_at reminded_at done_at", **_LATE}
 _SOURCES = {"source": "key party kind protocol harvests answers_live state added_at", "source_run": "*"}
 SELECT: Said = {
     "directory": {**_ALL, **_OFFERS, **_FILLED},
@@ -77,6 +90,7 @@ SELECT: Said = {
         **_OWN_SCHOOL,
         **_EVENT,
         **_UITVAL,
+        **_DUE,
     },
     "municipality": {
         **_ALL,
@@ -89,10 +103,11 @@ SELECT: Said = {
         **_REQUEST,
         **_EVENT,
         **_UITVAL,
+        **_DUE,
     },
-    "service_point": {**_ALL, **_SOURCES, **_OFFERS, **_PARTY, **_STATE, **_CANDIDATE, **_EVENT},
-    "employer": {**_ALL, **_OFFERS, **_PARTY, **_FILLED, **_CANDIDATE, **_KEYS, **_EVENT, **_REPORTED},
-    "coordinator": {**_ALL, **_SOURCES, **_OFFERS, **_PARTY, **_STATE, **_HISTORY, **_EVENT_ABOUT_NOBODY},
+    "service_point": {**_ALL, **_SOURCES, **_OFFERS, **_PARTY, **_STATE, **_CANDIDATE, **_EVENT, **_LATE},
+    "employer": {**_ALL, **_OFFERS, **_PARTY, **_FILLED, **_CANDIDATE, **_KEYS, **_EVENT, **_REPORTED, **_LATE},
+    "coordinator": {**_ALL, **_SOURCES, **_OFFERS, **_PARTY, **_STATE, **_HISTORY, **_EVENT_ABOUT_NOBODY, **_LATE},
     "national": {
         **_ALL,
         **_SOURCES,
@@ -102,16 +117,20 @@ SELECT: Said = {
         **_HISTORY,
         **_EVENT_ABOUT_NOBODY,
         "contact_point_history": "*",
+        "figure_overdue": "*",
     },
     "command": {**_ALL, **_PARTY, **_STATE, **_HISTORY, "contact_point_history": "*", "command": "*"},
     "scribe": {},
     "keeper": {
         **dict.fromkeys(["sight", "access", "student", "consent", "lead", "access_rule", "link"], "*"),
-        **dict.fromkeys(["covers", "municipality", "region"], "*"),
+        **dict.fromkeys(["covers", "municipality", "region", "school", "holiday", "clock"], "*"),
         **dict.fromkeys(["placement", "employer", "opportunity", "uitval", "uitval_move"], "*"),
         "student_profile": "student age_band",
         "party": "key from_at until_at",
+        "event_log": "*",
+        "outbox": "id type student",
         **_CASES,
+        **_ENDPOINTS,
     },
 }
 INSERT: Said = {
@@ -119,7 +138,9 @@ INSERT: Said = {
     "scribe": {"read": "*"},
     "keeper": {
         **dict.fromkeys(["sight", "access", "consent", "lead", "link", "outbox", "placement", "uitval"], "*"),
+        "stream_head": "seer",
         **_CASES,
+        **_ENDPOINTS,
     },
 }
 _KEPT = {
@@ -132,11 +153,12 @@ _KEPT = {
     "uitval": "*",
     "student": "source",  # to lock the row: the policy lets nothing be written
     **_CASES,
+    **_ENDPOINTS,
 }
 _POST = "state holder organisation hours mandate schools_represented since"
 UPDATE: Said = {"command": {"contact_point": "*", "coordinator_post": _POST}, "keeper": _KEPT}
 # The worker: everything, but `sight` is the keeper's, `read` the scribe's, and `migration` the owner's.
-WORKER_READS_ONLY = ("sight", "read", "migration", "access_rule", "uitval_move")
+WORKER_READS_ONLY = ("sight", "read", "migration", "access_rule", "uitval_move", "webhook_progress", "clock")
 GUARDED = [
     "access",
     "command",
@@ -147,6 +169,8 @@ GUARDED = [
     "coordinator_post_history",
     "covers",
     "credential",
+    "delivery",
+    "due",
     "event_log",
     "handover",
     "handover_try",
@@ -156,7 +180,9 @@ GUARDED = [
     "link",
     "opportunity",
     "outbox",
+    "overdue",
     "placement",
+    "placement_question",
     "safety_net",
     "sidecar",
     "sight",
@@ -167,6 +193,8 @@ GUARDED = [
     "student_profile",
     "support_request",
     "uitval",
+    "webhook",
+    "webhook_key",
 ]
 # What `command` may call; each begins with who acts, and is tried in tests/walls/test_keeper.py.
 CALLED = {
@@ -195,8 +223,18 @@ CALLED = {
     "report_uitval",
     "confirm_uitval",
     "move_uitval",
+    "open_webhook",
+    "rotate_webhook_key",
+    "test_webhook",
+    "replay_webhook",
+    "disable_webhook",
+    "answer_placement_end",
+    "close_due",
 }
+FOLLOW = {"uitval_due", "placement_due", "move_due", "lead_due", "lead_closed"}  # triggers
+OF_WORKER = {"take_inbound", "clocks_tick"}
 DEFINERS = {"keep_sight", "keep_sight_place", "keep_lead", "end_with_consent", "end_with_reason"} | CALLED
+DEFINERS |= FOLLOW | OF_WORKER
 
 _COLUMNS = """
 SELECT r.role, c.relname AS name, p.privilege,
@@ -266,13 +304,15 @@ PROPS: Mapping[str, str] = {
         SELECT p.proname || ' by ' || r FROM g, unnest(g.roles) r, pg_proc p
         WHERE p.pronamespace = 'public'::regnamespace AND p.prosecdef AND r <> 'keeper'
         AND has_function_privilege(g.prefix || r, p.oid, 'EXECUTE')
-        AND NOT (r = 'command' AND p.proname = ANY (g.called))""",
+        AND NOT (r = 'command' AND p.proname = ANY (g.called))
+        AND NOT (r = 'worker' AND p.proname IN ('take_inbound', 'clocks_tick'))""",
     "a function that only the keeper asks can be called": """
         SELECT p.proname || ' by ' || r FROM g, unnest(g.roles) r, pg_proc p
         WHERE p.pronamespace = 'public'::regnamespace AND r <> 'keeper'
         AND p.proname IN ('guides', 'leads', 'covering', 'agreed_to_continue', 'place_reason', 'tell', 'places',
             'followers', 'employer_of', 'keep_placement_reasons', 'close_placement', 'uitval_told', 'presume_uitval',
-            'end_uitval_reasons')
+            'end_uitval_reasons', 'make_due', 'start_clock', 'end_due', 'start_uitval_clock', 'end_by_date',
+            'ask_about_end', 'pass_due', 'lapse_lead', 'hold_webhook')
         AND has_function_privilege(g.prefix || r, p.oid, 'EXECUTE')""",
     "a view does not ask with the reader's rights": """
         SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'v'

@@ -44,6 +44,9 @@ READ = (
     "outbox",
     "event_log",
     "stream_head",
+    "due",
+    "overdue",
+    "figure_overdue",
 )
 Row = Mapping[str, Any]
 Case = tuple[UUID, int]
