@@ -1,4 +1,4 @@
-"""The webhook loop: leases what is due, has it rendered as its receiver, signs and sends it, and settles what came of it.
+"""The webhook loop: leases what is due, has it rendered as its receiver, signs and sends it, settles what came of it.
 
     lease -> render (as that seer, under today's rights) -> sign, POST -> settle
                                                               `-> DONE | AGAIN by the schedule | LATER | DEAD
