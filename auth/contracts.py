@@ -89,6 +89,7 @@ VISIBLE: Mapping[str, frozenset[Role]] = {
     "AccessGrant": _SCHOOL,
     "SupportRequest": _STUDENTS,
     "WarmHandover": _SCHOOL,
+    "Subscription": _PARTIES,
     "Mutation": _CONTACTS | _EMPLOYER,
     "ContactPointPayload": _CONTACTS,
     "AccessPayload": _SEERS,
@@ -103,10 +104,12 @@ VISIBLE: Mapping[str, frozenset[Role]] = {
     "OverdueFigure": _NATIONAL,
     "PlacementPayload": _STUDENTS | _EMPLOYER,
     "UitvalPayload": _STUDENTS | _EMPLOYER,
+    **dict.fromkeys(("Webhook", "WebhookKey", "DeadLetter", "WebhookPayload"), _PARTIES),
 }
 
 EXCEPT: Mapping[str, frozenset[Role]] = {
     "Viewer.name": _PARTIES,
+    "Subscription.uitval": _STUDENTS | _EMPLOYER,
     "CoordinatorPost.state": _PARTNERS,
     "CoordinatorPost.holder": _PARTNERS,
     "CoordinatorPost.organisation": _PARTNERS,

@@ -84,12 +84,19 @@ def _sources(which: str) -> dict[str, str]:
 _OWN_SOURCES = _sources("{party} = {viewer.party}")
 _SOURCES_OF_REGION = _sources(f"{_REGION_OF} = {{viewer.key}}")
 
+# Where a party has its events brought, and what could not be: its own, and nobody else's.
+_OWN_WEBHOOKS = {
+    **dict.fromkeys(("webhook", "webhook_progress", "delivery"), "{seer} = {viewer.seer}"),
+    "webhook_key": "(SELECT w.seer = {viewer.seer} FROM webhook w WHERE w.id = {webhook})",
+}
+
 PREDICATES: Mapping[Role, Mapping[str, str]] = {
     Role.PUBLIC: {
         "contact_point": "NOT {partner_only}",
         "opportunity": "{public}",
     },
     Role.SCHOOL: {
+        **_OWN_WEBHOOKS,
         **_SEERS,
         **_LOG,
         **_DUE,
@@ -106,6 +113,7 @@ PREDICATES: Mapping[Role, Mapping[str, str]] = {
         "opportunity": f"({{public}} OR {{region}} = ANY ({_AND_NEIGHBOURS}))",
     },
     Role.SERVICE_POINT: {
+        **_OWN_WEBHOOKS,
         **_SEERS,
         **_LOG,
         **_LATE,
@@ -115,6 +123,7 @@ PREDICATES: Mapping[Role, Mapping[str, str]] = {
         "opportunity": f"({{public}} OR {{service_point}} = {{viewer.party}} OR {{region}} = ANY ({_OWN_REGIONS}))",
     },
     Role.MUNICIPALITY: {
+        **_OWN_WEBHOOKS,
         **_SEERS,
         **_LOG,
         **_DUE,
@@ -128,6 +137,7 @@ PREDICATES: Mapping[Role, Mapping[str, str]] = {
         "opportunity": f"({{public}} OR {{region}} = ANY ({_OWN_REGIONS}))",
     },
     Role.EMPLOYER: {
+        **_OWN_WEBHOOKS,
         **_SEERS,
         **_LOG,
         **_LATE,
@@ -138,6 +148,7 @@ PREDICATES: Mapping[Role, Mapping[str, str]] = {
         "opportunity": "({public} OR {employer} = {viewer.key})",
     },
     Role.COORDINATOR: {
+        **_OWN_WEBHOOKS,
         **_SOURCES_OF_REGION,
         **_LOG_OF_NOBODY,
         "opportunity": f"({{public}} OR {{region}} = ANY ({_OWN_REGIONS}))",
@@ -145,6 +156,7 @@ PREDICATES: Mapping[Role, Mapping[str, str]] = {
         "coordinator_post_history": "'coordinator:' || {region} = {viewer.party}",
     },
     Role.NATIONAL: {
+        **_OWN_WEBHOOKS,
         **_sources("{viewer.function} <> 'reader'"),
         **_LOG_OF_NOBODY,
         "contact_point": "(NOT {partner_only} OR {viewer.function} <> 'reader')",

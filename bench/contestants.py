@@ -51,14 +51,16 @@ class Contestant:
 
 
 @contextmanager
-def contestants(database: Database, log: Path, keys: str = "abc") -> Iterator[dict[str, Contestant]]:
-    """Starts them on one database; each has its pools and none is asked anything yet."""
+def contestants(
+    database: Database, log: Path, keys: str = "abc", more: Mapping[str, str] | None = None
+) -> Iterator[dict[str, Contestant]]:
+    """Starts them on one database; each has its pools and none is asked anything yet. `more`: settings of Spil's."""
     with ExitStack() as stack:
-        yield {key: stack.enter_context(_started(key, database, log)) for key in keys}
+        yield {key: stack.enter_context(_started(key, database, log, more or {})) for key in keys}
 
 
 @contextmanager
-def _started(key: str, database: Database, log: Path) -> Iterator[Contestant]:
+def _started(key: str, database: Database, log: Path, more: Mapping[str, str]) -> Iterator[Contestant]:
     module, name = {
         "a": ("bench.peers.hub", "Spil"),
         "b": ("bench.peers.strawberry_peer", "Strawberry"),
@@ -75,6 +77,7 @@ def _started(key: str, database: Database, log: Path) -> Iterator[Contestant]:
             "SPIL_WORKER_URL": database.logins.worker,
             "SPIL_CURSOR_KEY": "00" * 32,
             **RAISED,
+            **more,
         }
         arguments = []
     with log.open("ab") as out:

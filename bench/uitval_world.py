@@ -8,7 +8,6 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import asyncpg
 import orjson
@@ -25,7 +24,8 @@ TOWNS = tuple((f"service:werk-{n}", "participatie") for n in range(1, 20))  # wi
 REPORT = "mutation Report($input: ReportUitvalInput!) { reportUitval(input: $input) { uitval { id how endedOn } } }"
 PARTIES = """
 INSERT INTO school (brin, name, kind, municipality, region, fictitious, source, digest, seen_on)
-    SELECT '90ZX00', 'School', 'PRO', m.code, m.region, true, 'bench', 'x', today() FROM municipality m WHERE m.code = 'GM0796';
+    SELECT '90ZX00', 'School', 'PRO', m.code, m.region, true, 'bench', 'x', today()
+    FROM municipality m WHERE m.code = 'GM0796';
 INSERT INTO employer (kvk, name) VALUES ('90000001', 'Bakkerij De Proef');
 """
 # One statement per table: the trigger on `access` makes `sight` of all of them at once.
@@ -42,7 +42,8 @@ WITH profile AS (
         SELECT student, 1, 'WERK', '90000001', 24, today() - 90, 'RUNNING' FROM profile
 )
 INSERT INTO access (seer, student, tier, purpose, case_type, case_n, ends_at)
-    SELECT 'school:90ZX00#guidance', student, 'IDENTIFIED', 'ENROLMENT', NULL, NULL::integer, now() + interval '1 year' FROM profile
+    SELECT 'school:90ZX00#guidance', student, 'IDENTIFIED', 'ENROLMENT', NULL, NULL::integer, now() + interval '1 year'
+    FROM profile
     UNION ALL
     SELECT 'employer:90000001#mentor', student, 'GIVEN_NAME', 'EMPLOYMENT', 'PLACEMENT', 1, 'infinity' FROM profile
 """
@@ -53,7 +54,8 @@ INSERT INTO access (seer, student, tier, purpose, ends_at)
 """
 PLACES = """
 SELECT 'Placement:' || t.alias || '.' || left(md5(t.id_salt::text || 'Placement' || '1'), 12) AS id
-FROM sight t JOIN student s ON s.id = t.student WHERE t.seer = 'employer:90000001#mentor' AND s.source = $1 ORDER BY s.id
+FROM sight t JOIN student s ON s.id = t.student
+WHERE t.seer = 'employer:90000001#mentor' AND s.source = $1 ORDER BY s.id
 """
 
 
@@ -82,7 +84,8 @@ async def make(server: Embedded, batches: tuple[Batch, ...]) -> Database:
         )
         await connection.execute(
             "INSERT INTO party_agreement (party, kind, version, signed_at)"
-            " SELECT k, CASE WHEN k LIKE 'employer:%' THEN 'TERMS' ELSE 'COVENANT' END, '1', now() FROM unnest($1::text[]) k",
+            " SELECT k, CASE WHEN k LIKE 'employer:%' THEN 'TERMS' ELSE 'COVENANT' END, '1', now()"
+            " FROM unnest($1::text[]) k",
             parties,
         )
         for batch in batches:
@@ -95,7 +98,7 @@ async def make(server: Embedded, batches: tuple[Batch, ...]) -> Database:
     return Database(0, owner, logins)
 
 
-async def write_reports(owner: str, batch: Batch, path: Path) -> None:
+async def report_bodies(owner: str, batch: Batch) -> bytes:
     """One request body a line: each place of the batch is lost."""
     connection = await asyncpg.connect(owner)
     try:
@@ -103,7 +106,7 @@ async def write_reports(owner: str, batch: Batch, path: Path) -> None:
         day = await connection.fetchval("SELECT today()::text")
     finally:
         await connection.close()
-    path.write_bytes(b"\n".join(_bodies([row["id"] for row in rows], day)) + b"\n")
+    return b"\n".join(_bodies([row["id"] for row in rows], day)) + b"\n"
 
 
 def _bodies(places: list[str], day: str) -> Iterator[bytes]:

@@ -177,19 +177,31 @@ class Constant:
 
 
 @dataclass(frozen=True)
-class Told:
-    """A field of a live type: it comes within its value, and no statement reads it."""
-
-
-@dataclass(frozen=True)
 class Sealed:
-    """A cursor of the row's own: its keys, sealed as those of the list whose label it bears."""
+    """A cursor of the row: its keys, sealed to the seer under `label`, as a page's cursors are."""
 
     label: str
     keys: tuple[str, ...]
 
 
-Entry = Column | Expression | One | Choice | Keyed | Many | Page | Live | Constant | Told | Sealed
+@dataclass(frozen=True)
+class Stream:
+    """A root of Subscription: of each position that is read one row of `type`, by `link`.
+
+    `{parent.pos}` is the position, `{arg.epoch:int}` its epoch; `wanted` says of a row whether it goes to who asked.
+    """
+
+    type: str
+    link: str
+    wanted: str
+
+
+@dataclass(frozen=True)
+class Told:
+    """A field of a live type: it comes within its value, and no statement reads it."""
+
+
+Entry = Column | Expression | One | Choice | Keyed | Many | Page | Live | Constant | Told | Sealed | Stream
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from federation.catalogue import (
     One,
     Page,
     Sealed,
+    Stream,
     Told,
 )
 from federation.introspection import INTROSPECTION, compile_introspection
@@ -87,7 +88,7 @@ def compile_entry(  # noqa: PLR0911  # one case per kind of entry
             return _live(row, entry, nodes, arguments)
         case Sealed():
             return _sealed(row, entry)
-        case Told():
+        case Told() | Stream():
             raise AssertionError(f"{place} is reached by a statement, and is no row's")
 
 

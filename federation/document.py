@@ -83,6 +83,10 @@ class Document:
     def is_mutation(self) -> bool:
         return self.operation.operation is OperationType.MUTATION
 
+    @property
+    def is_subscription(self) -> bool:
+        return self.operation.operation is OperationType.SUBSCRIPTION
+
     @cached_property
     def scalars(self) -> tuple[tuple[str, Callable[[Any], Any]], ...] | None:
         """How each variable is read, when there are some and each of them is one scalar or enum."""
@@ -191,6 +195,8 @@ _QUOTES_NAMES_ONLY = (
     "Argument ",
     "There can be only one ",
     "Directive ",
+    "Subscription ",
+    "Anonymous Subscription ",
 )
 
 

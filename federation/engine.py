@@ -33,12 +33,13 @@ from federation.plan import (
     Rules,
     make_payload_plan,
     make_plan,
+    make_stream_plan,
     probes_of,
     root_fields,
 )
 from federation.result import drive, fill_marks, seal_marks
 from federation.variables import coerce
-from schema.errors import AnswerTooLarge, Forbidden, SpilError, TooSlow
+from schema.errors import AnswerTooLarge, Forbidden, SpilError, StreamNeeded, TooSlow
 
 T = TypeVar("T")
 
@@ -63,6 +64,7 @@ class ReadOf:
     request_id: str
     layers: tuple[str, ...]
     students: frozenset[bytes]
+    subscribers: tuple[str, ...] = ()  # of a reading that several share: who they are
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,9 @@ class Engine:
             document = self._documents.get(viewer.role, contract.schema, text, name)
             answer.operation, answer.hash = document.name, document.hash
             variables = coerce(document, given or {})
-            self._allow(viewer, document)
+            self.allow(viewer, document)
+            if document.is_subscription:
+                raise StreamNeeded
             if document.is_mutation:
                 await self._mutate(viewer, document, variables, request_id, answer, until)
             else:
@@ -143,12 +147,13 @@ class Engine:
         return self._documents.get(role, self._contracts[role].schema, text, name)
 
     def plan(self, document: Document, variables: Variables) -> Plan:
-        """The plan of a query, from the cache or new."""
+        """The plan of a query or a subscription, from the cache or new."""
         key = self.key(document, variables)
         plan = self._plans.get(key)
         if plan is None:
             rules = self._contracts[document.contract].rules
-            plan = self.remember(key, make_plan(document, self._catalogue, rules, variables, self._limits))
+            make = make_stream_plan if document.is_subscription else make_plan
+            plan = self.remember(key, make(document, self._catalogue, rules, variables, self._limits))
         return plan
 
     def key(self, document: Document, variables: Variables, part: str = "") -> Any:
@@ -169,8 +174,9 @@ class Engine:
         return plan
 
     @staticmethod
-    def _allow(viewer: Viewer, document: Document) -> None:
-        needed = "command" if document.is_mutation else "read"
+    def allow(viewer: Viewer, document: Document) -> None:
+        """Whether the token's scope allows this kind of operation. Raises Forbidden."""
+        needed = "command" if document.is_mutation else "events" if document.is_subscription else "read"
         if viewer.seer and needed not in viewer.scopes:
             raise Forbidden("The token's scope does not allow this kind of operation.")
 
@@ -258,7 +264,15 @@ class Engine:
         constants = self._contracts[viewer.role].rules.constants
         return Request(seer, party, who, variables, nonce, constants, self._cursors.of(seer))
 
-    async def run(self, viewer: Viewer, plan: Plan, request: Request, request_id: str, answer: Answer) -> bytes:
+    async def run(
+        self,
+        viewer: Viewer,
+        plan: Plan,
+        request: Request,
+        request_id: str,
+        answer: Answer,
+        subscribers: tuple[str, ...] = (),
+    ) -> bytes:
         """Statement, reads log, marks: the JSON text of `data`."""
         role = None if plan.in_directory else viewer.role.value
         row = await self._store.read(role, request.seer, plan.sql, plan.bind(request))
@@ -269,7 +283,7 @@ class Engine:
             keys = row[1]
             students = frozenset([keys[n : n + 16] for n in range(0, len(keys), 16)])
             answer.students = len(students)
-            await self._record(ReadOf(viewer, plan.hash, request_id, plan.layers, students))
+            await self._record(ReadOf(viewer, plan.hash, request_id, plan.layers, students, subscribers))
         if not plan.marks:
             return data
         nonce = request.nonce.encode()
@@ -293,13 +307,14 @@ def encode(answer: Answer, request_id: str) -> bytes:
     """The response body (GraphQL over HTTP)."""
     if not answer.problems:
         return b'{"data":' + (answer.data or b"null") + b"}"
-    body: dict[str, Any] = {"errors": [_error(problem, request_id) for problem in answer.problems]}
+    body: dict[str, Any] = {"errors": [error_json(problem, request_id) for problem in answer.problems]}
     if answer.data is not None:
         body["data"] = orjson.Fragment(answer.data)
     return orjson.dumps(body)
 
 
-def _error(problem: Problem, request_id: str) -> dict[str, Any]:
+def error_json(problem: Problem, request_id: str) -> dict[str, Any]:
+    """One error of a response."""
     found: dict[str, Any] = {"message": problem.error.message}
     if problem.locations:
         found["locations"] = [{"line": line, "column": column} for line, column in problem.locations]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from graphql import (
+    FieldNode,
     GraphQLObjectType,
     SelectionSetNode,
     get_named_type,
@@ -16,19 +17,22 @@ from graphql import (
     type_from_ast,
 )
 
-from federation.arguments import Arguments, Variables, arguments_of, is_structural, shape
+from federation.arguments import Arguments, Read, Variables, arguments_of, is_structural, shape
 from federation.build import ArgumentError, Bind, Build, Drive, Mark, Request
-from federation.catalogue import Catalogue, Rows
+from federation.catalogue import Catalogue, Rows, Stream
 from federation.compiler import compile_object
 from federation.document import Document
 from federation.keyed import Keys, named_types
 from federation.limits import Limits
-from federation.rows import Row
+from federation.rows import NO_SUBJECT, Row
 from federation.selection import below, collect
-from schema.errors import TooCostly
+from schema.errors import BadInput, TooCostly
 
 PARAMETER = re.compile(r"\$([0-9]+)")
 REFERENCE = "#reference"  # no variable of a document can have this name
+EPOCH, POSITIONS = "#epoch", "#positions"
+BATCH = "(SELECT p.pos FROM unnest({arg.positions:bigint[]}) p(pos))"
+NOT_THERE = "!"  # where the log has no such position: no JSON text is this
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,8 @@ class Plan:
     drives: tuple[Drive, ...]
     cost: Any
     limits: Limits
+    root: str = ""  # of a subscription: the response key of its one field
+    after: Read | None = None  # and where it says to begin
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -177,6 +183,42 @@ def make_payload_plan(
     arguments = Arguments({"reference": lambda given: given[REFERENCE]})
     row = Row(build, catalogue.types[field.payload], None, arguments)
     return _plan(document, rules, build, row, compile_object(row, field.payload, list(field.sets)))
+
+
+def make_stream_plan(
+    document: Document, catalogue: Catalogue, rules: Rules, variables: Variables, limits: Limits
+) -> Plan:
+    """Compiles a subscription: for each position of a batch one answer, in one text (federation/streaming.py)."""
+    build = _build(document, catalogue, rules, variables, limits)
+    name, nodes = stream_field(document, build)
+    entry, kind = catalogue.types["Subscription"].fields[nodes[0].name.value], document.schema.subscription_type
+    assert isinstance(entry, Stream)
+    assert kind is not None
+    build.path = (name,)
+    given = arguments_of(kind.fields[nodes[0].name.value], nodes[0])
+    given = given.beside("epoch", lambda known: known[EPOCH]).beside("positions", lambda known: known[POSITIONS])
+    batch = Row(build, Rows(BATCH, {}, tables=()), None, given)
+    event = Row(build, catalogue.types[entry.type], batch, given)
+    json = compile_object(event, entry.type, below(nodes))
+    wanted = event.outside(entry.wanted)
+    subject = f", CASE WHEN {wanted} THEN {event.subject()} END AS s" if event.subjects else ""
+    batch.laterals.append(
+        f"LEFT JOIN LATERAL (SELECT CASE WHEN {wanted} THEN '{{\"{name}\":' || {json} || '}}' ELSE '' END AS j{subject}"
+        f" FROM {event.single(entry.link)}) e ON true"
+    )
+    order = f"ORDER BY {batch.outside_name('pos')}"
+    if event.subjects:
+        batch.subjects.append(f"coalesce(string_agg(coalesce(e.s, {NO_SUBJECT}), {NO_SUBJECT}), {NO_SUBJECT})")
+    whole = f"coalesce(string_agg(coalesce(e.j, '{NOT_THERE}'), E'\\x1e' {order}), '')"
+    return replace(_plan(document, rules, build, batch, whole), root=name, after=given.read("after"))
+
+
+def stream_field(document: Document, build: Build) -> tuple[str, list[FieldNode]]:
+    """The one root field of a subscription: response key and nodes. Raises ArgumentError where none is left."""
+    found = collect(build, [document.operation.selection_set], "Subscription")
+    if len(found) != 1:
+        raise ArgumentError(BadInput("A subscription asks for exactly one root field."), ())
+    return next(iter(found.items()))
 
 
 def _used(sql: str, binds: list[tuple[str, Bind]]) -> tuple[str, tuple[tuple[str, Bind], ...], tuple[Bind, ...]]:

@@ -36,7 +36,7 @@ SESSION = {
     "application_name": "spil",
     "synchronous_commit": "on",
 }
-_AWAY = (
+AWAY = (
     OSError,
     asyncio.TimeoutError,
     asyncpg.PostgresConnectionError,
@@ -63,7 +63,7 @@ class Database:
     async def open(cls, gateway_url: str, directory_url: str, *, size: int = 8, seconds: float = 5.0) -> Database:
         """Opens the pools without a connection yet: the hub starts while its database is away."""
         gateway, directory = (
-            Connections(url, size, CONNECT, **_options(seconds)) for url in (gateway_url, directory_url)
+            Connections(url, size, CONNECT, **statement_options(seconds)) for url in (gateway_url, directory_url)
         )
         return cls(gateway, directory, role_prefix(_database_of(gateway_url)))
 
@@ -119,7 +119,7 @@ class Database:
                         await connection.fetchval("SELECT 1")
                     finally:
                         pool.give(connection)
-        except (SpilError, asyncpg.PostgresError, *_AWAY):
+        except (SpilError, asyncpg.PostgresError, *AWAY):
             return False
         return True
 
@@ -141,14 +141,14 @@ async def _undo(connection: Any) -> None:
         async with asyncio.timeout(1):
             await connection.execute("ROLLBACK")
             undone = True
-    except (asyncpg.PostgresError, *_AWAY):
+    except (asyncpg.PostgresError, *AWAY):
         pass
     finally:
         if not undone:
             connection.terminate()
 
 
-def _options(seconds: float) -> dict[str, Any]:
+def statement_options(seconds: float) -> dict[str, Any]:
     """How every connection is opened. Statements are kept for good, whatever their length: plans are few and wide."""
     return {
         "command_timeout": seconds + 1,
@@ -163,7 +163,7 @@ def _options(seconds: float) -> dict[str, Any]:
 async def worker_pool(url: str) -> Any:
     """A small pool of the worker's login, for what the gateway reads on its behalf: who may speak for whom."""
     return await asyncpg.create_pool(
-        url, min_size=0, max_size=2, timeout=CONNECT, max_inactive_connection_lifetime=0, **_options(5.0)
+        url, min_size=0, max_size=2, timeout=CONNECT, max_inactive_connection_lifetime=0, **statement_options(5.0)
     )
 
 
@@ -180,7 +180,7 @@ class _our_errors:  # noqa: N801  # reads as a statement
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         if isinstance(error, asyncpg.QueryCanceledError):
             raise TooSlow from None
-        if isinstance(error, _AWAY):
+        if isinstance(error, AWAY):
             raise Unavailable from None
         if isinstance(error, asyncpg.PostgresError) and error.sqlstate in _OURS:
             raise _OURS[error.sqlstate] from None
@@ -203,7 +203,7 @@ async def refuse_powerful_logins(settings: Any, logins: Iterable[str] = tuple(LO
         name = f"SPIL_{login.upper()}_URL"
         try:
             connection = await asyncpg.connect(getattr(settings, f"{login}_url"), timeout=CONNECT)
-        except _AWAY:
+        except AWAY:
             raise SetUp(f"{name}: the database cannot be reached with it.") from None
         try:
             prefix = role_prefix(await connection.fetchval("SELECT current_database()"))

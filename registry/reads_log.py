@@ -22,8 +22,8 @@ from schema.errors import Unavailable
 
 # Not COPY: for the few rows of a group that is two round trips, and this is one.
 INSERT = """
-INSERT INTO read (at, seer, subject, client, purpose, operation_hash, request_id, layers, students)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::text::uuid[])
+INSERT INTO read (at, seer, subject, client, purpose, operation_hash, request_id, layers, students, subscribers)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::text::uuid[], $10)
 """
 RETRY = 0.2  # seconds between attempts to reach the database
 
@@ -40,6 +40,7 @@ class Entry:
     request_id: str
     layers: tuple[str, ...]
     students: frozenset[bytes]
+    subscribers: tuple[str, ...] = ()  # of a reading that several share: `client subject` of each
 
 
 class ReadsLog:
@@ -110,7 +111,18 @@ class ReadsLog:
             self._connection = await self._connect()
         now = datetime.now(UTC)
         rows = [
-            (now, e.seer, e.subject, e.client, e.purpose, e.operation_hash, e.request_id, e.layers, _uuids(e.students))
+            (
+                now,
+                e.seer,
+                e.subject,
+                e.client,
+                e.purpose,
+                e.operation_hash,
+                e.request_id,
+                e.layers,
+                _uuids(e.students),
+                e.subscribers,
+            )
             for e in entries
         ]
         await self._connection.executemany(INSERT, rows)

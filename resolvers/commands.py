@@ -28,6 +28,7 @@ from resolvers import (
     safety_net,
     support_request,
     uitval,
+    webhooks,
 )
 from resolvers.given import check_given
 from schema.errors import Refused
@@ -79,9 +80,9 @@ class Transactions(Protocol):
 class Runner:
     """Runs commands by name, once per key."""
 
-    def __init__(self, store: Transactions, codes: handover.Codes) -> None:
+    def __init__(self, store: Transactions, codes: handover.Codes, making: webhooks.Making) -> None:
         self._store = store
-        self._commands: Mapping[str, Command] = {**COMMANDS, **handover.commands(codes)}
+        self._commands: Mapping[str, Command] = {**COMMANDS, **handover.commands(codes), **webhooks.commands(making)}
 
     async def __call__(self, viewer: Viewer, name: str, given: Input) -> str:
         """The reference that the payload is read by. Raises a Refused, or Unavailable."""

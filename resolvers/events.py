@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from federation.catalogue import Choice, Column, Expression, Form, Join, One, OrderKey, Page, Rows, Sealed
+from federation.catalogue import Choice, Column, Expression, Form, Join, One, OrderKey, Page, Rows, Sealed, Stream
+from federation.streaming import LABEL
+from resolvers import webhooks
 
 CODE, NUMBER = Form.CODE, Form.NUMBER
 BY_POSITION: Mapping[str, tuple[OrderKey, ...]] = {"POS": (("{epoch}", "int"), ("{pos}", "bigint"))}
-LABEL = "Query.events:POS:ASC"  # of every cursor of the log, wherever it is shown
 
 _CASE = "{person.student} = {parent.told.student} AND {n} = {parent.told.case_n}"
 EVENT = Rows(
@@ -51,6 +52,21 @@ EVENT = Rows(
 )
 EVENTS = Page("Event", None, BY_POSITION, lives="cursor_lives({0}, {1})")
 
+# Subscriptions. Whoever may not know an event may not know its type: a position that is withheld passes every filter.
+_UITVAL = (
+    "'uitval-gemeld', 'uitval-opgepakt', 'uitval-ingetrokken', 'uitval-termijn-verlopen',"
+    " 'loopbaangesprek-gepland', 'vervolgstap-vastgelegd'"
+)
+_WHAT = "split_part({told.type}, '.', 3)"
+_AT = "{epoch} = {arg.epoch:int} AND {pos} = {parent.pos}"
+_OF_UITVAL = f"({{told.type}} IS NULL OR {_WHAT} IN ({_UITVAL}))"
+_OF_TYPES = f"({{told.type}} IS NULL OR {{arg.types:text[]}} IS NULL OR {_WHAT} = ANY ({{arg.types:text[]}}))"
+SUBSCRIPTION = Rows(
+    "(SELECT 1)",
+    {"uitval": Stream("Event", _AT, _OF_UITVAL), "events": Stream("Event", _AT, _OF_TYPES)},
+    tables=(),
+)
+
 _OF_THE_DAY = (
     "FROM event_log e WHERE e.seer = {viewer.seer}"
     " AND e.logged_at >= {arg.date:date}::timestamp AT TIME ZONE 'Europe/Amsterdam'"
@@ -65,6 +81,7 @@ COMPLETENESS = Rows(
         "count": Expression("{events}", NUMBER),
         "first": Expression("{first}", CODE),
         "last": Expression("{last}", CODE),
+        "deadLetters": webhooks.DEAD_OF_A_DAY,
     },
     tables=("event_log",),
 )

@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from federation.catalogue import Ask, Catalogue, Constant, Finder, Keyed, Many, One, Page, Rows
-from resolvers import access, directory, due, events, handover, people, sources, support_request, uitval, vacancies
+from resolvers import (
+    access,
+    directory,
+    due,
+    events,
+    handover,
+    people,
+    sources,
+    support_request,
+    uitval,
+    vacancies,
+    webhooks,
+)
 from schema.scalars import Brin, KvK, MunicipalityCode, RegionCode
 
 
@@ -54,6 +66,7 @@ QUERY = Rows(
         "completeness": One("Completeness", "true"),
         "vacancyHits": vacancies.HITS,
         "sources": sources.SOURCES,
+        "webhooks": webhooks.WEBHOOKS,
         "_entities": Keyed(many=True, entities=True),
         "_service": One("_Service", "true"),
     },
@@ -62,6 +75,8 @@ QUERY = Rows(
 
 TYPES: Mapping[str, Rows] = {
     "Query": QUERY,
+    "Subscription": events.SUBSCRIPTION,
+    "Event": events.EVENT,
     "_Service": Rows("(SELECT 1)", {"sdl": Constant("sdl")}, tables=()),
     "Viewer": directory.VIEWER,
     "Region": directory.REGION,
@@ -79,6 +94,7 @@ TYPES: Mapping[str, Rows] = {
     "Opportunity": directory.OPPORTUNITY,
     "Source": sources.SOURCE,
     "SourceRun": sources.SOURCE_RUN,
+    **webhooks.TYPES,
     "Student": people.STUDENT,
     "Candidate": people.CANDIDATE,
     **people.LIVE,
@@ -91,7 +107,6 @@ TYPES: Mapping[str, Rows] = {
     "Placement": people.PLACEMENT,
     "Credential": people.CREDENTIAL,
     "Uitval": uitval.UITVAL,
-    "Event": events.EVENT,
     "DueItem": due.DUE_ITEM,
     "OverdueItem": due.OVERDUE_ITEM,
     "OverdueFigure": due.OVERDUE_FIGURE,

@@ -327,3 +327,20 @@ class SourceRunState(Enum):
     FAILED = "FAILED"
     SHRANK = strawberry.enum_value("SHRANK", description="It would have ended too many; nobody was.")
     BROKEN_OFF = strawberry.enum_value("BROKEN_OFF", description="It was stopped; the next one goes on from there.")
+
+
+@strawberry.enum(description="Whether a webhook is brought events.")
+class WebhookState(Enum):
+    PENDING = strawberry.enum_value("PENDING", description="Its challenge is on the way.")
+    ACTIVE = "ACTIVE"
+    FAILED = strawberry.enum_value("FAILED", description="It did not give the challenge back.")
+    DISABLED = "DISABLED"
+
+
+@strawberry.enum(description="Why a webhook is brought nothing any more.")
+class WebhookReason(Enum):
+    NO_ANSWER = "NO_ANSWER"
+    WRONG_ANSWER = strawberry.enum_value("WRONG_ANSWER", description="A 2xx without the challenge.")
+    NOT_ALLOWED = strawberry.enum_value("NOT_ALLOWED", description="Its name leads to an address that is not public.")
+    GONE = strawberry.enum_value("GONE", description="It answered 410.")
+    BY_PARTY = "BY_PARTY"

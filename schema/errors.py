@@ -53,13 +53,14 @@ class BadCursor(Refused):
 
 class CursorExpired(Refused):
     code = "CURSOR_EXPIRED"
-    sentence = "What follows this cursor is not kept any more. `events(first: 1)` gives the oldest that is."
+    sentence = "What follows this cursor is not kept any more. `events(first: 1)` is the oldest that is."
 
 
 class EpochChanged(Refused):
     code = "EPOCH_CHANGED"
     sentence = (
-        "The hub lost the end of its log and began another epoch. Compare what you have with `events`, without `after`."
+        "The hub lost the end of its log and began another epoch. Compare what you have with `events`, without `after`;"
+        " a stream names the cursor to go on from."
     )
 
 
@@ -174,6 +175,17 @@ class LiveInSubscription(Refused):
     sentence = "Fields that are asked live at a source cannot stand in a subscription."
 
 
+class StreamNeeded(Refused):
+    code = "STREAM_NEEDED"
+    sentence = "A subscription comes over WebSocket (graphql-transport-ws), or by POST with Accept text/event-stream."
+    status = 400
+
+
+class TokenExpired(Refused):
+    code = "TOKEN_EXPIRED"
+    sentence = "The token of this stream has ended. Come back with a new one, after the last cursor."
+
+
 class TooMuch(Refused):
     """A limit that bounds load; each has a knob of its own."""
 
@@ -227,6 +239,16 @@ class AnswerTooLarge(TooMuch):
 class TooSlow(TooMuch):
     code = "TOO_SLOW"
     sentence = "The answer took longer than this hub works on one request. Ask for less at once."
+
+
+class TooManySubscriptions(TooMuch):
+    code = "TOO_MANY_SUBSCRIPTIONS"
+    sentence = "One socket has at most ten operations at once. Complete one, or open another socket."
+
+
+class SlowConsumer(TooMuch):
+    code = "SLOW_CONSUMER"
+    sentence = "Events came faster than they were taken. Subscribe again after `extensions.cursor`: nothing is lost."
 
 
 class TooManyRequests(TooMuch):

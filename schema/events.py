@@ -64,9 +64,23 @@ class Event:
     overdue: OverdueItem | None
 
 
+@strawberry.type(
+    description="An event that a webhook did not take in ten tries. It stays in `events`, and can be replayed."
+)
+class DeadLetter:
+    webhook: strawberry.ID
+    position: str = strawberry.field(description="`<epoch>.<pos>` in the own stream.")
+    tries: int
+    code: str | None = strawberry.field(description="How the last try ended: an HTTP status, TIMEOUT, UNREACHABLE ...")
+    died_at: Instant
+
+
 @strawberry.type(description="What the own stream holds of one day: enough to prove that all of it arrived.")
 class Completeness:
     date: Date
     count: int
     first: str | None = strawberry.field(description="`<epoch>.<pos>` of the first, as the `id` of webhooks.")
     last: str | None
+    dead_letters: list[DeadLetter] = strawberry.field(
+        description="Those of this day that a webhook did not take, at most 100."
+    )

@@ -10,6 +10,7 @@ from strawberry.schema.config import StrawberryConfig
 from schema.mutation import Mutation
 from schema.query import Query
 from schema.scalars import scalar_map
+from schema.subscription import Subscription
 
 FEDERATION_VERSION: Final = "2.9"  # composers of the field refuse later ones
 
@@ -19,6 +20,7 @@ def build_schema() -> FederationSchema:
     return FederationSchema(
         query=Query,
         mutation=Mutation,
+        subscription=Subscription,
         federation_version=FEDERATION_VERSION,
         config=StrawberryConfig(scalar_map=scalar_map(), disable_field_suggestions=True),
     )

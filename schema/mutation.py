@@ -10,6 +10,7 @@ from schema.enums import ContactOwnerKind, ContactTopic, PostState
 from schema.pages import planned
 from schema.scalars import Date, Key, RegionCode, Text
 from schema.uitval import UitvalMutation
+from schema.webhooks import WebhookMutation
 
 
 @strawberry.input
@@ -84,7 +85,7 @@ class PostPayload:
 
 
 @strawberry.type
-class Mutation(AccessMutation, CaseMutation, UitvalMutation, DueMutation):
+class Mutation(AccessMutation, CaseMutation, UitvalMutation, DueMutation, WebhookMutation):
     @strawberry.mutation(
         description="Makes or changes a contact point of the own organisation, region, or (national) any."
     )

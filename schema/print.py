@@ -20,4 +20,6 @@ def print_contract(full: Schema, contract: GraphQLSchema) -> str:
     view._schema = contract  # noqa: SLF001  # Strawberry has no public name for it
     if contract.mutation_type is None:
         view.mutation = None  # the printer's schema definition names it, whatever `_schema` holds
+    if contract.subscription_type is None:
+        view.subscription = None
     return print_schema(view) + "\n"

@@ -30,6 +30,7 @@ from schema.scalars import Cursor, Date, Text
 from schema.sources import Source
 from schema.uitval import Uitval, UitvalFilter
 from schema.vacancies import VacancyHits, VacancySearch
+from schema.webhooks import Webhook
 
 
 @strawberry.type(description="Who asks.")
@@ -228,6 +229,16 @@ class Query:
 
     @strawberry.field(description="How many positions of the own stream one day has, and between which.")
     def completeness(self, date: Date) -> Completeness:
+        planned()
+
+    @strawberry.field(description="The endpoints of this party, those that ended too.")
+    def webhooks(
+        self,
+        first: int | None = strawberry.UNSET,
+        after: Cursor | None = strawberry.UNSET,
+        last: int | None = strawberry.UNSET,
+        before: Cursor | None = strawberry.UNSET,
+    ) -> Connection[Webhook]:
         planned()
 
     @strawberry.field(description="What the own party has to do for those whom it leads, the most urgent first.")

@@ -15,10 +15,12 @@ from spil.event_door import EventDoor
 from spil.graphql_door import GraphQLDoor
 from spil.harvest_door import HarvestDoor
 from spil.incoming import Callers
+from spil.lasting import Keeper
 from spil.log import Log, Sink
 from spil.portal.landing import DemoTokens, portal_routes
 from spil.rates import Rates
 from spil.settings import Settings
+from spil.socket_door import Serving, SocketDoor
 from spil.wiring import Parts
 
 
@@ -28,12 +30,8 @@ def build_app(
     """The app of one gateway process. The demo alone hands in `demo`, where its page gets tokens, and an explorer."""
     settings, log = parts.settings, log or Log()
     callers = Callers(parts.gate, Rates(settings.rate, settings.burst))
-    door = GraphQLDoor(
-        parts.engine,
-        callers,
-        max_body=settings.max_body_bytes,
-        cors=settings.cors,
-    )
+    serving = Serving(parts.engine, parts.streaming, parts.streams, callers, Keeper(callers), log)
+    door = GraphQLDoor(serving, max_body=settings.max_body_bytes, cors=settings.cors)
 
     async def ready(_: Request) -> Response:
         well = await parts.database.ready()
@@ -50,6 +48,7 @@ def build_app(
 
     routes = [
         Route("/graphql", door),
+        WebSocketRoute("/graphql", SocketDoor(serving, settings.cors)),
         *_brought(settings, callers),
         _agent_route(parts, callers, log),
         Route("/health/live", live),

@@ -7,6 +7,7 @@ Laws
 1. A bad token is 401, never PUBLIC; no token is PUBLIC.
 2. A body is read no further than its cap, and nothing but JSON is read.
 3. A rate is taken before a body is read.
+4. A subscription needs a client that takes `text/event-stream`; where other types are as welcome, only it is streamed.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ import orjson
 from starlette.types import Receive, Scope, Send
 
 from auth.viewer import Viewer
-from federation.engine import Answer, Engine, encode
+from federation.document import Problems
+from federation.engine import Answer, encode
 from schema.errors import (
     BadRequest,
     Internal,
@@ -28,13 +30,15 @@ from schema.errors import (
     SpilError,
 )
 from spil.edge import answer_bytes, answer_error
-from spil.incoming import Callers, check_body, pieces
+from spil.event_stream import TYPE, Asked, EventStream, last_event_id
+from spil.incoming import check_body, pieces
+from spil.socket_door import Serving
 
 JSON: Final = frozenset({b"application/json"})
 UTF_8: Final = frozenset({b"", b"charset=utf-8"})
 RESPONSE = b"application/graphql-response+json; charset=utf-8"
 PLAIN = b"application/json; charset=utf-8"
-CORS_ALLOWED = b"authorization, content-type, accept, traceparent"
+CORS_ALLOWED = b"authorization, content-type, accept, traceparent, last-event-id"
 
 
 class GraphQLDoor:
@@ -42,13 +46,12 @@ class GraphQLDoor:
 
     def __init__(
         self,
-        engine: Engine,
-        callers: Callers,
+        serving: Serving,
         *,
         max_body: int,
         cors: Mapping[str, tuple[str, ...]],
     ) -> None:
-        self._engine, self._callers = engine, callers
+        self._serving, self._engine, self._callers = serving, serving.engine, serving.callers
         self._max_body = max_body
         self._cors = {client: frozenset(o.encode() for o in origins) for client, origins in cors.items()}
         self._origins = frozenset(origin for origins in self._cors.values() for origin in origins)
@@ -68,8 +71,14 @@ class GraphQLDoor:
                 raise MethodNotAllowed
             viewer = await self._callers.viewer(scope, state["said"])
             extra += self._cors_headers(viewer, headers.get(b"origin"))
-            media_type = _accepted(headers.get(b"accept"))
-            answer = await self._answer(viewer, receive, headers, state["request_id"])
+            media_type, streams = _accepted(headers.get(b"accept"))
+            asked = read_request(await self._body(receive, headers))
+            if streams and (media_type is None or self._is_subscription(viewer, asked)):
+                stream = EventStream(self._serving, viewer, scope, receive, send)
+                _note(state["said"], await stream.run(asked, last_event_id(headers), extra) or Answer())
+                return
+            media_type = media_type or PLAIN
+            answer = await self._engine.execute(viewer, *asked, state["request_id"])
             _note(state["said"], answer)
             await answer_bytes(
                 send, _status(answer, media_type), media_type, encode(answer, state["request_id"]), extra
@@ -80,12 +89,11 @@ class GraphQLDoor:
                 extra += self._allowed(headers[b"origin"]) if headers.get(b"origin") in self._origins else []
             await answer_error(send, error, state["request_id"], extra)
 
-    async def _answer(
-        self, viewer: Viewer, receive: Receive, headers: Mapping[bytes, bytes], request_id: str
-    ) -> Answer:
-        body = await self._body(receive, headers)
-        text, variables, name = read_request(body)
-        return await self._engine.execute(viewer, text, variables, name, request_id)
+    def _is_subscription(self, viewer: Viewer, asked: Asked) -> bool:
+        try:
+            return self._engine.document(viewer.role, asked[0], asked[2]).is_subscription
+        except Problems:
+            return False
 
     async def _body(self, receive: Receive, headers: Mapping[bytes, bytes]) -> bytes:
         check_body(headers, JSON, UTF_8, self._max_body)
@@ -152,11 +160,11 @@ def _no_number(_: str) -> Any:
     raise ValueError("NaN and Infinity are not JSON")
 
 
-def _accepted(accept: bytes | None) -> bytes:
-    """The media type of the answer. Raises NotAcceptable."""
+def _accepted(accept: bytes | None) -> tuple[bytes | None, bool]:
+    """The media type of an answer, and whether a stream is one too. Raises NotAcceptable."""
     if not accept:
-        return PLAIN
-    best, quality = None, 0.0
+        return PLAIN, False
+    best, quality, streams = None, 0.0, False
     for part in accept.lower().split(b","):
         media_type, *parameters = (one.strip() for one in part.split(b";"))
         q = next((_quality(one[2:]) for one in parameters if one.startswith(b"q=")), 1.0)
@@ -166,11 +174,12 @@ def _accepted(accept: bytes | None) -> bytes:
             b"application/*": PLAIN,
             b"*/*": PLAIN,
         }.get(media_type)
+        streams = streams or (media_type == TYPE and q > 0)
         if found and q > quality:
             best, quality = found, q
-    if best is None:
+    if best is None and not streams:
         raise NotAcceptable
-    return best
+    return best, streams
 
 
 def _quality(text: bytes) -> float:

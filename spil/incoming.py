@@ -41,15 +41,27 @@ class Callers:
 
     async def viewer(self, scope: Scope, said: dict[str, Any]) -> Viewer:
         """Who asks; the log line learns role and party. Raises Unauthenticated, Slower."""
-        address = f"address {scope['client'][0] if scope.get('client') else ''}"
         try:
-            viewer = await self._gate.viewer(authorization_of(scope["headers"]))
+            given = authorization_of(scope["headers"])
         except SpilError:
-            self._rates.take(address)
+            self._rates.take(_address(scope))
             raise
-        self._rates.take(f"client {viewer.client}" if viewer.client else address)
+        return await self.speaker(given, scope, said)
+
+    async def speaker(self, authorization: str | None, scope: Scope, said: dict[str, Any]) -> Viewer:
+        """The same, of an authorization that came by another way than the header."""
+        try:
+            viewer = await self._gate.viewer(authorization)
+        except SpilError:
+            self._rates.take(_address(scope))
+            raise
+        self.take(viewer, scope)
         said["role"], said["party"] = viewer.role.value, viewer.party
         return viewer
+
+    def take(self, viewer: Viewer, scope: Scope) -> None:
+        """One more question on a connection that stays. Raises Slower."""
+        self._rates.take(f"client {viewer.client}" if viewer.client else _address(scope))
 
     async def bringer(self, scope: Scope, said: dict[str, Any], needed: str) -> Viewer:
         """Who brings something to its own source, by scope. Raises Unauthenticated, Forbidden, Slower."""
@@ -62,7 +74,15 @@ class Callers:
 
     async def again(self, scope: Scope) -> Viewer:
         """Who it is by now, on a connection that stays; takes no rate. Raises Unauthenticated, Unavailable."""
-        return await self._gate.viewer(authorization_of(scope["headers"]))
+        return await self.still(authorization_of(scope["headers"]))
+
+    async def still(self, authorization: str | None) -> Viewer:
+        """The same, of an authorization that is kept."""
+        return await self._gate.viewer(authorization)
+
+
+def _address(scope: Scope) -> str:
+    return f"address {scope['client'][0] if scope.get('client') else ''}"
 
 
 async def source_of(url: str, viewer: Viewer, key: str) -> Source:

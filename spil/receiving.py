@@ -3,14 +3,17 @@
 Law: from the connection, from the end of an answer, and from the first byte of a request, a whole request is there
 within `within` seconds, or the connection is closed. An answer that is under way has no part in it. What a source
 brings (`/harvest/`) may take longer: there each piece has its seconds, and the whole `longest`.
+Who takes nothing of an answer for `stalled` seconds is cut off. A stream ends with the server: its client comes back.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+STREAM: Final = "spil.stream"  # in the scope of a response that has no end
 
 
 class Receiving(HttpToolsProtocol):
@@ -18,7 +21,9 @@ class Receiving(HttpToolsProtocol):
 
     within: ClassVar[float] = 10.0  # seconds
     longest: ClassVar[float] = 900.0  # seconds, of what a source brings
+    stalled: ClassVar[float] = 30.0  # seconds
     _timer: asyncio.TimerHandle | None = None
+    _stall: asyncio.TimerHandle | None = None
     _until = 0.0  # the loop's time; 0 where a request has no more than `within`
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn narrows it too
@@ -58,7 +63,25 @@ class Receiving(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._disarm()
+        if self._stall is not None:
+            self._stall.cancel()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._stall = self.loop.call_later(self.stalled, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._stall is not None:
+            self._stall.cancel()
+            self._stall = None
+
+    def shutdown(self) -> None:
+        if STREAM in (self.scope or ()):
+            self.transport.close()
+        else:
+            super().shutdown()
 
     def _arm(self) -> None:
         if self._timer is None:

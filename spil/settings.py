@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,6 +51,8 @@ class Settings:
     rate: int
     burst: int
     event_days: int
+    oin: str | None
+    webhook_private_hosts: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +131,19 @@ def _host(text: str) -> str:
     return text
 
 
+def _oin(text: str) -> str:
+    if not re.fullmatch("[0-9]{20}", text):
+        raise ValueError("wants an OIN: 20 digits")
+    return text
+
+
+def _places(text: str) -> frozenset[str]:
+    places = frozenset(one.strip() for one in text.split(",") if one.strip())
+    if not all(re.fullmatch(r"[a-z0-9.-]{1,253}:[0-9]{1,5}", one) for one in places):
+        raise ValueError("wants host:port, several with a comma between: receiver.intern:8443")
+    return places
+
+
 KNOBS: tuple[Knob, ...] = (
     Knob(
         "SPIL_DATABASE_URL", "database_url", None, _database, "The owner's login; used by `spil migrate` and imports."
@@ -173,6 +189,14 @@ KNOBS: tuple[Knob, ...] = (
     ),
     Knob("SPIL_BURST", "burst", "400", _whole(1, 1_000_000), "Requests that a client may send at once."),
     Knob("SPIL_EVENT_DAYS", "event_days", "400", _whole(1, 36_500), "Days that events can be had again."),
+    Knob("SPIL_OIN", "oin", None, _oin, "The hub's own OIN, 20 digits: the source of the events that it sends."),
+    Knob(
+        "SPIL_WEBHOOK_PRIVATE_HOSTS",
+        "webhook_private_hosts",
+        "",
+        _places,
+        "Each `host:port` to which webhooks may go by plain http or at a private address.",
+    ),
 )
 
 

@@ -5,6 +5,7 @@ Law: nothing of a frame reaches a log. uvicorn would write a stack trace over on
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 
 from wire import frames
 
+STALLED: Final = 30.0  # seconds that somebody may take nothing of what is sent
 LARGER: Final = ("/agent/", frames.MOST)  # what an agent answers; all other doors have the server's own limit
 
 
@@ -22,6 +24,23 @@ class Sockets(WebSocketsSansIOProtocol):
         super().__init__(*args, **kwargs)
         self.logger = self.conn.logger = logging.getLogger("spil.sockets")
         self.logger.setLevel(logging.CRITICAL + 1)
+
+    _stall: asyncio.TimerHandle | None = None
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._stall = self.loop.call_later(STALLED, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._stall is not None:
+            self._stall.cancel()
+            self._stall = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._stall is not None:
+            self._stall.cancel()
+        super().connection_lost(exc)
 
     def handle_connect(self, event: Any) -> None:
         prefix, most = LARGER

@@ -15,11 +15,14 @@ from auth.policy import PREDICATES, directory_tables
 from auth.tokens import TokenGate
 from auth.trust import Trust
 from auth.viewer import Role
+from events.signing import Safe
 from federation.cursors import Cursors
 from federation.engine import Contract, Engine, ReadOf
 from federation.limits import Limits
 from federation.plan import Rules
+from federation.streaming import Streaming
 from registry.database import Database, worker_pool
+from registry.event_heads import EventHeads
 from registry.reads_log import Entry, ReadsLog
 from registry.sources import Source, active_sources
 from registry.trust import load_trust, trust_stamp
@@ -27,6 +30,8 @@ from resolvers.commands import Runner
 from resolvers.everything import catalogue
 from resolvers.handover import LAYER, Codes
 from resolvers.live import LiveLayers
+from resolvers.streams import Streams
+from resolvers.webhooks import Making
 from schema.full import build_schema
 from schema.print import graphql_core, print_contract
 from spil.agent_readings import Readings
@@ -53,8 +58,13 @@ class Parts:
     sources: LiveSources
     live: LiveLayers
     readings: Readings
+    heads: EventHeads
+    streaming: Streaming
+    streams: Streams
 
     async def close(self) -> None:
+        await self.streams.close()
+        await self.heads.close()
         await self.readings.close()
         await self.live.close()
         await self.sources.close()
@@ -119,9 +129,13 @@ async def build(settings: Settings, listed_hosts: frozenset[str] = frozenset()) 
     codes = Codes.under(settings.cursor_key)
     everything = catalogue({**live.layers(), LAYER: codes.ask}, live.finders())
     cursors = Cursors(settings.cursor_key)
-    record, runner, gate = partial(_record, reads_log), Runner(database, codes), TokenGate(trust, keys)
+    runner = Runner(database, codes, Making(Safe.under(settings.cursor_key), settings.webhook_private_hosts))
+    record, gate = partial(_record, reads_log), TokenGate(trust, keys)
     engine = Engine(made, everything, database, record, cursors, limits, runner)
-    return Parts(settings, engine, gate, database, reads_log, trust, keys, trust_pool, printed, sources, live, readings)
+    heads, streaming = EventHeads(settings.worker_url), Streaming(engine, cursors)
+    streams = Streams(streaming, heads.read)
+    told = (settings, engine, gate, database, reads_log, trust, keys, trust_pool, printed)
+    return Parts(*told, sources, live, readings, heads, streaming, streams)
 
 
 def hands_in(parts: Parts, say: Sink) -> Hands:
@@ -160,7 +174,8 @@ async def hands_of(settings: Settings, say: Sink) -> AsyncIterator[Hands]:
 
 
 async def _record(log: ReadsLog, read: ReadOf) -> None:
-    who, asked = read.viewer, (read.operation_hash, read.request_id, read.layers, read.students)
+    who = read.viewer
+    asked = (read.operation_hash, read.request_id, read.layers, read.students, read.subscribers)
     await log.record(Entry(who.seer, who.subject, who.client, who.purpose, *asked))
 
 

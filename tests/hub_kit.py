@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from auth.viewer import PARTIES, SCOPES, Role, Viewer, party_kind, public_viewer
+from events.signing import Safe
 from federation.catalogue import Catalogue
 from federation.cursors import Cursors
 from federation.engine import Contract, Engine, ReadOf, encode
@@ -18,6 +19,7 @@ from registry.database import Database
 from resolvers.commands import Runner
 from resolvers.everything import catalogue
 from resolvers.handover import LAYER, Codes
+from resolvers.webhooks import Making
 from spil.wiring import contracts
 
 if TYPE_CHECKING:
@@ -67,8 +69,9 @@ async def open_hub(
     limits: Limits | None = None,
     everything: Catalogue | None = None,
     cut: Mapping[Role, Contract] | None = None,
+    private: frozenset[str] = frozenset(),
 ) -> AsyncIterator[Hub]:
-    """A hub on these logins; `everything` and `cut` replace catalogue and contracts."""
+    """A hub on these logins; `everything` and `cut` replace catalogue and contracts; webhooks may go to `private`."""
     limits = limits or Limits()
     database = await Database.open(logins.gateway, logins.directory, size=4, seconds=limits.seconds)
     reads: list[ReadOf] = []
@@ -77,8 +80,8 @@ async def open_hub(
         reads.append(read)
 
     made: dict[str, Contract] = contracts()[0] | {role.value: one for role, one in (cut or {}).items()}
-    codes = Codes.under(CURSOR_KEY)
-    fields, runner = everything or catalogue({LAYER: codes.ask}), Runner(database, codes)
+    codes, making = Codes.under(CURSOR_KEY), Making(Safe.under(CURSOR_KEY), private)
+    fields, runner = everything or catalogue({LAYER: codes.ask}), Runner(database, codes, making)
     engine = Engine(made, fields, database, record, Cursors(CURSOR_KEY), limits, runner)
     try:
         yield Hub(engine, database, reads)

@@ -2,8 +2,8 @@
 
     python -m bench.peers.reports PORT RATE FILE TOKEN_FILE
 
-FILE has one body a line. At the end one line of JSON: how many were sent and accepted, when the last answer came, how long answers
-took, and this process's own seconds of processor time.
+FILE has one body a line. At the end one line of JSON: how many were sent and accepted, when the last answer came, how
+long answers took, and this process's own seconds of processor time.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("token", "spil.cli.token:token", "Print a token of the running demo."),
     Entry("serve", "spil.cli.serve:serve", "Serve the hub on a Postgres of your own."),
     Entry("deliver", "spil.cli.deliver:deliver", "Bring events to their receivers, beside `spil serve`."),
-    Entry("events", "spil.cli.events:events", "The events: how many wait, a new epoch after a restore."),
+    Entry("events", "spil.cli.events:events", "The events: follow them, how many wait, a new epoch."),
     Entry("migrate", "spil.cli.migrate:migrate", "Bring the database up to date; print the logins to make."),
     Entry("import", "spil.cli.importing:importing", "Read a public register into the registry."),
     Entry("parties", "spil.cli.parties:parties", "The organisations that act: add, list, end."),

@@ -1,4 +1,4 @@
-"""`spil events`: how the event logs fare, and a new epoch after a restore."""
+"""`spil events`: following a party's, how the event logs fare, and a new epoch after a restore."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from spil.cli import Entry, Listed
 from spil.cli.administration import as_json
 
 COMMANDS = (
+    Entry("tail", "spil.cli.event_tail:tail", "Follow the events of a party on a running hub."),
     Entry("lag", "spil.cli.events:lag", "How many events wait for delivery, and who leads."),
     Entry("renew", "spil.cli.events:renew", "Begin a new epoch, after a restore from a backup."),
 )

@@ -25,11 +25,12 @@ def token(party: str, function: str, purpose: str | None, scope: str | None, url
     from spil.cli import finish
     from spil.settings import read
 
-    base = (url or _address(read(os.environ).port)).rstrip("/")
-    click.echo(finish(_ask(base, party, function, purpose, scope)))
+    base = (url or default_address(read(os.environ).port)).rstrip("/")
+    click.echo(finish(ask(base, party, function, purpose, scope)))
 
 
-def _address(port: int) -> str:
+def default_address(port: int) -> str:
+    """Where this checkout's demo says that it listens."""
     from registry.embedded_home import home_folder
     from spil.demo import ADDRESS_FILE
 
@@ -39,7 +40,8 @@ def _address(port: int) -> str:
         return f"http://127.0.0.1:{port}"
 
 
-async def _ask(base: str, party: str, function: str, purpose: str | None, scope: str | None) -> str:
+async def ask(base: str, party: str, function: str, purpose: str | None, scope: str | None) -> str:
+    """A token of the demo's issuer. Raises SetUp."""
     from urllib.parse import urlsplit
 
     from auth import issuer

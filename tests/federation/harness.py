@@ -16,6 +16,7 @@ from uuid import UUID
 from graphql import DocumentNode, GraphQLSchema, parse
 
 from auth.viewer import Role, Viewer
+from events.signing import Safe
 from federation.catalogue import Ask
 from federation.cursors import Cursors
 from federation.engine import Contract, Engine, ReadOf, encode
@@ -24,6 +25,7 @@ from registry.database import Database
 from resolvers.commands import Runner
 from resolvers.everything import catalogue
 from resolvers.handover import LAYER, Codes
+from resolvers.webhooks import Making
 from spil.wiring import contracts
 from tests.federation.country import Country
 from tests.federation.naive.rights import Eyes
@@ -82,7 +84,7 @@ class Harness:
             self._record,
             Cursors(b"k" * 32),
             LIMITS,
-            Runner(database, Codes(b"h")),
+            Runner(database, Codes(b"h"), Making(Safe.under(b"h"))),
             plans=200,
         )
         self.seats = [self.seat(*who, sdl) for who in country.seers]

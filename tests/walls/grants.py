@@ -55,14 +55,21 @@ _OWN_SCHOOL = {
     "handover": "id student n from_seer to_seer state round minted_at expires_at reason started_at",
 }
 # The keeper's functions are all that commands may do to rights: what they rest on, and the cases.
+_ENDPOINTS = dict.fromkeys(["webhook", "webhook_key", "delivery"], "*")
 _CASES = dict.fromkeys(
     ["support_request", "handover", "handover_try", "safety_net", "lead_offer", "due", "overdue", "placement_question"],
     "*",
 )
 # Each its own log; of an event about somebody what it was, and of none who else was told.
 _LOG = {"event_log": "*", "stream_head": "*"}
-_EVENT = {"outbox": "id type subject_kind student case_type case_n details recorded", **_LOG}
-_EVENT_ABOUT_NOBODY = {"outbox": "id type subject_kind student details recorded", **_LOG}
+_HOOKS = {
+    "webhook": "*",
+    "webhook_progress": "*",
+    "webhook_key": "webhook n key from_at until_at",
+    "delivery": "webhook epoch pos seer state tries next_at code ended_at",
+}
+_EVENT = {"outbox": "id type subject_kind student case_type case_n details recorded", **_LOG, **_HOOKS}
+_EVENT_ABOUT_NOBODY = {"outbox": "id type subject_kind student details recorded", **_LOG, **_HOOKS}
 _UITVAL = {"uitval": "*"}
 _REPORTED = {"uitval": "student n placement_n how ended_on reported_by reported_at picked_up_at"}
 # What is due is the lead's; what is overdue the late party's and its coordinator's, and nobody's besides it is about.
@@ -120,7 +127,10 @@ SELECT: Said = {
         **dict.fromkeys(["placement", "employer", "opportunity", "uitval", "uitval_move"], "*"),
         "student_profile": "student age_band",
         "party": "key from_at until_at",
+        "event_log": "*",
+        "outbox": "id type student",
         **_CASES,
+        **_ENDPOINTS,
     },
 }
 INSERT: Said = {
@@ -128,7 +138,9 @@ INSERT: Said = {
     "scribe": {"read": "*"},
     "keeper": {
         **dict.fromkeys(["sight", "access", "consent", "lead", "link", "outbox", "placement", "uitval"], "*"),
+        "stream_head": "seer",
         **_CASES,
+        **_ENDPOINTS,
     },
 }
 _KEPT = {
@@ -141,11 +153,12 @@ _KEPT = {
     "uitval": "*",
     "student": "source",  # to lock the row: the policy lets nothing be written
     **_CASES,
+    **_ENDPOINTS,
 }
 _POST = "state holder organisation hours mandate schools_represented since"
 UPDATE: Said = {"command": {"contact_point": "*", "coordinator_post": _POST}, "keeper": _KEPT}
 # The worker: everything, but `sight` is the keeper's, `read` the scribe's, and `migration` the owner's.
-WORKER_READS_ONLY = ("sight", "read", "migration", "access_rule", "uitval_move", "clock")
+WORKER_READS_ONLY = ("sight", "read", "migration", "access_rule", "uitval_move", "webhook_progress", "clock")
 GUARDED = [
     "access",
     "command",
@@ -156,6 +169,7 @@ GUARDED = [
     "coordinator_post_history",
     "covers",
     "credential",
+    "delivery",
     "due",
     "event_log",
     "handover",
@@ -179,6 +193,8 @@ GUARDED = [
     "student_profile",
     "support_request",
     "uitval",
+    "webhook",
+    "webhook_key",
 ]
 # What `command` may call; each begins with who acts, and is tried in tests/walls/test_keeper.py.
 CALLED = {
@@ -209,6 +225,11 @@ CALLED = {
     "move_uitval",
     "answer_placement_end",
     "close_due",
+    "open_webhook",
+    "rotate_webhook_key",
+    "test_webhook",
+    "replay_webhook",
+    "disable_webhook",
 }
 FOLLOW = {"uitval_due", "placement_due", "move_due", "lead_due", "lead_closed"}  # triggers
 OF_WORKER = {"take_inbound", "clocks_tick"}
@@ -291,7 +312,7 @@ PROPS: Mapping[str, str] = {
         AND p.proname IN ('guides', 'leads', 'covering', 'agreed_to_continue', 'place_reason', 'tell', 'places',
             'followers', 'employer_of', 'keep_placement_reasons', 'close_placement', 'uitval_told', 'presume_uitval',
             'end_uitval_reasons', 'make_due', 'start_clock', 'end_due', 'start_uitval_clock', 'end_by_date',
-            'ask_about_end', 'pass_due', 'lapse_lead')
+            'ask_about_end', 'pass_due', 'lapse_lead', 'hold_webhook')
         AND has_function_privilege(g.prefix || r, p.oid, 'EXECUTE')""",
     "a view does not ask with the reader's rights": """
         SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'v'

@@ -1,0 +1,138 @@
+"""POSTs to addresses that parties gave: one try, its status, and nothing of what stands in the answer but what is asked.
+
+Laws
+1. Pinned like a source (wire/pinned.py): https at a public address, or a `host:port` that the operator listed. No
+   redirect is followed, no proxy asked.
+2. The deadline is for the whole try. Once there is a status it decides; the body is read for a moment, up to a cap.
+3. Each host has connections of its own, kept between tries; hosts that were not asked for longest are left first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import httpcore
+import httpx
+
+from schema.errors import SourceDown
+from wire.budget import retry_after
+from wire.exchange import request_to
+from wire.pinned import NOT_ALLOWED, Pins, Resolve, host_of, pinned_pool, port_of, system_resolve
+from wire.tls import public_tls
+
+CAP: Final = 64 * 1024  # bytes of an answer
+MOMENT: Final = 1.0  # seconds for a body after its status
+HOSTS: Final = 200  # whose connections are kept
+KEEP: Final = 8  # connections of one host between two tries
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What came of one try: an HTTP status as text, or TIMEOUT, UNREACHABLE, NOT_ALLOWED. `wait`: its Retry-After."""
+
+    code: str
+    wait: float | None = None
+    body: bytes = field(default=b"", repr=False)
+
+    @property
+    def ok(self) -> bool:
+        return self.code.startswith("2")
+
+
+def read_address(url: str, private: frozenset[str]) -> httpx.URL:
+    """An address to which this hub may POST, as far as no name is resolved for it. Raises SourceDown."""
+    try:
+        host = host_of(httpx.URL(url))
+    except (httpx.InvalidURL, UnicodeError):
+        raise SourceDown(NOT_ALLOWED) from None
+    pins = Pins(frozenset({host}), private)
+    read = pins.read(url)
+    if "?" in url or "#" in url or not 0 < port_of(read) < 1 << 16:
+        raise SourceDown(NOT_ALLOWED)
+    pins.check(url)
+    return read
+
+
+class Hooks:
+    """`private`: the `host:port` that may be plain http or a private address. The caller closes it."""
+
+    def __init__(
+        self,
+        private: frozenset[str] = frozenset(),
+        *,
+        tls: ssl.SSLContext | None = None,
+        resolve: Resolve = system_resolve,
+        inner: httpcore.AsyncNetworkBackend | None = None,
+    ) -> None:
+        self._private, self._tls, self._resolve, self._inner = private, tls, resolve, inner
+        self._pools: OrderedDict[str, httpcore.AsyncConnectionPool] = OrderedDict()
+        self._busy: dict[str, int] = {}
+
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes, seconds: float) -> Tried:
+        """One try, within `seconds` in all. Raises nothing of the network's."""
+        try:
+            address = read_address(url, self._private)
+            host = host_of(address)
+            request = request_to("POST", address, {**headers, "accept-encoding": "identity"}, body)
+        except SourceDown:
+            return Tried("NOT_ALLOWED")
+        self._busy[host] = self._busy.get(host, 0) + 1
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._exchange(self._pool(host), request)
+        except TimeoutError:
+            return Tried("TIMEOUT")
+        except SourceDown:
+            return Tried("NOT_ALLOWED")
+        except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, OSError, ValueError):
+            return Tried("UNREACHABLE")
+        finally:
+            self._busy[host] -= 1
+            if not self._busy[host]:
+                del self._busy[host]
+            await self._leave_some()
+
+    async def close(self) -> None:
+        """Ends the connections."""
+        while self._pools:
+            await self._pools.popitem()[1].aclose()
+
+    @staticmethod
+    async def _exchange(pool: httpcore.AsyncConnectionPool, request: httpcore.Request) -> Tried:
+        answer = await pool.handle_async_request(request)
+        asked = next((value for name, value in answer.headers if name.lower() == b"retry-after"), None)
+        wait = retry_after(asked.decode("latin-1")) if asked is not None else None
+        body = bytearray()
+        try:
+            async with asyncio.timeout(MOMENT):
+                async for chunk in answer.aiter_stream():
+                    body += chunk
+                    if len(body) > CAP:
+                        break  # not read to its end, the connection is dropped
+        except (TimeoutError, httpcore.NetworkError, httpcore.ProtocolError):
+            body.clear()
+        finally:
+            await answer.aclose()
+        return Tried(str(answer.status), wait, bytes(body[:CAP]))
+
+    def _pool(self, host: str) -> httpcore.AsyncConnectionPool:
+        pool = self._pools.get(host)
+        if pool is None:
+            pins = Pins(frozenset({host}), self._private)
+            tls = self._tls or public_tls()
+            pool = pinned_pool(pins, tls, keep=KEEP, resolve=self._resolve, inner=self._inner)
+            self._pools[host] = pool
+        self._pools.move_to_end(host)
+        return pool
+
+    async def _leave_some(self) -> None:
+        while len(self._pools) > HOSTS:
+            host = next((one for one in self._pools if one not in self._busy), None)
+            if host is None:
+                return
+            await self._pools.pop(host).aclose()
