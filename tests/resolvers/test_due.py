@@ -16,7 +16,11 @@ from tests.resolvers.uitval_kit import UITVAL, Placed, placed, report, sequenced
 if TYPE_CHECKING:
     from registry.migrate import Logins
 
-COORDINATOR, OTHER_COORDINATOR, NATIONAL = "coordinator:AM27#coordinator", "coordinator:AM01#coordinator", "national#lead"
+COORDINATOR, OTHER_COORDINATOR, NATIONAL = (
+    "coordinator:AM27#coordinator",
+    "coordinator:AM01#coordinator",
+    "national#lead",
+)
 DUE = "{ dueItems(first: 100) { nodes { id process step dueAt reminded student { id } case { __typename ... on Uitval { id } } } } }"
 LATE = (
     "query Q($open: Boolean) { overdueItems(first: 100, filter: {open: $open}) { totalCount nodes"
@@ -215,9 +219,7 @@ async def test_who_sees_the_young_person_no_more_sees_no_item(scene: Scene) -> N
     assert await dues(scene, SCHOOL) == []
 
 
-async def test_a_service_that_works_for_several_is_late_where_the_young_person_lives(
-    scene: Scene, worker: Any
-) -> None:
+async def test_a_service_that_works_for_several_is_late_where_the_young_person_lives(scene: Scene, worker: Any) -> None:
     await scene.owner.execute("""
         INSERT INTO party (key, kind, name) VALUES ('service:samen', 'service', 'Samen') ON CONFLICT DO NOTHING;
         INSERT INTO covers (party, function, municipality)

@@ -59,7 +59,9 @@ async def due(scene: Scene, seer: str, known: str) -> list[tuple[str, str]]:
 
 
 async def answer(scene: Scene, seer: str, placement: str, said: str, **more: Any) -> Any:
-    return await scene.do(seer, "answerPlacementEnd", "placement { state to }", placement=placement, answer=said, **more)
+    return await scene.do(
+        seer, "answerPlacementEnd", "placement { state to }", placement=placement, answer=said, **more
+    )
 
 
 async def state(scene: Scene, who: Placed) -> tuple[str, date]:
@@ -82,7 +84,9 @@ async def test_lead_and_employer_are_asked_twelve_eight_and_four_weeks_before(sc
     who = await placed(scene, to=str(LAST))
     for day, weeks in ((today(), 12), (LAST - timedelta(days=56), 8), (LAST - timedelta(days=28), 4)):
         assert await tick(worker, who, day) == 1
-        assert await worker.fetchval("SELECT min(days) FROM placement_question WHERE student = $1", who.key) == weeks * 7
+        assert (
+            await worker.fetchval("SELECT min(days) FROM placement_question WHERE student = $1", who.key) == weeks * 7
+        )
         assert (await types_about(scene, SCHOOL, who.key)).count(ENDS_SOON) == (await asked(worker, who))
         assert (await types_about(scene, EMPLOYER, who.key)).count(ENDS_SOON) == (await asked(worker, who))
         wanted = {12: LAST - timedelta(days=56), 8: LAST - timedelta(days=28), 4: LAST + timedelta(days=1)}[weeks]
@@ -123,9 +127,10 @@ async def test_extended_is_asked_about_anew_before_its_new_end(scene: Scene, wor
     assert await due(scene, SCHOOL, who.student) == [], "nobody waits for an answer"
     assert (await types_about(scene, SCHOOL, who.key))[-1] == "plaatsing-verlengd"
     assert await tick(worker, who, today()) == 1, "less than twelve weeks are left of the new time too"
-    assert [row["to_on"] for row in await worker.fetch(
-        "SELECT to_on FROM placement_question WHERE student = $1 ORDER BY to_on", who.key
-    )] == [today() + timedelta(days=20), LAST]
+    assert [
+        row["to_on"]
+        for row in await worker.fetch("SELECT to_on FROM placement_question WHERE student = $1 ORDER BY to_on", who.key)
+    ] == [today() + timedelta(days=20), LAST]
     assert codes(await answer(scene, SCHOOL, who.placement, "EXTENDED", to=str(LAST))) == ["CONFLICT"], "not later"
 
 
@@ -159,9 +164,7 @@ async def test_a_safety_net_opens_on_the_day_and_not_before(scene: Scene, worker
 
 
 @pytest.mark.parametrize("last_word", [None, "UNKNOWN"])
-async def test_silence_is_presumed_and_told_to_the_lead_alone(
-    scene: Scene, worker: Any, last_word: str | None
-) -> None:
+async def test_silence_is_presumed_and_told_to_the_lead_alone(scene: Scene, worker: Any, last_word: str | None) -> None:
     who = await placed(scene, to=str(LAST))
     await scene.agree(who.student, "SAFETY_NET", by="PARENT")
     await scene.done(SCHOOL, "setSafetyNet", student=who.student, choice="INFORM_MUNICIPALITY_AT_ONCE")
@@ -201,7 +204,13 @@ async def test_a_place_that_another_follows_was_not_lost(
         await answer(scene, SCHOOL, who.placement, said)
     begin = LAST + timedelta(days=begins) if begins > 0 else today() + timedelta(days=begins)
     await scene.done(
-        SCHOOL, "startPlacement", "placement { id }", person=who.student, kind="BBL", employer=KVK, **{"from": str(begin)}
+        SCHOOL,
+        "startPlacement",
+        "placement { id }",
+        person=who.student,
+        kind="BBL",
+        employer=KVK,
+        **{"from": str(begin)},
     )
     await tick(worker, who, LAST + timedelta(days=1))
     assert bool(await uitvallen(scene, who)) == lost

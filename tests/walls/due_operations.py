@@ -64,7 +64,8 @@ def _row(given: str) -> UUID:
 def _read_due(walls: Walls, seer: Seer, data: Any) -> Keys:
     found: Keys = {data["page"]["totalCount"]}
     for node in data["page"]["nodes"]:
-        found.add((_row(node["due"]), known(walls, seer, node["student"]["id"]), node["student"]["disclosure"]))
+        person = node["student"] or {}
+        found.add((_row(node["due"]), known(walls, seer, person.get("id", "nobody")), person.get("disclosure")))
     return found
 
 
