@@ -18,7 +18,7 @@ MEDIA_TYPE: Final = "application/cloudevents+json; charset=utf-8"
 # Members of `data`, in the order in which they stand.
 KEYS: Final = ("student", "candidate", "case", "opportunity", "overdue", "month", "forget", "purpose")
 Event = Mapping[str, Any]
-"""As the graph gives it: `pos`, `epoch`, `type` (`UITVAL_GEMELD`), `recorded`, `withheld`, and objects with an `id`, or null."""
+"""As the graph gives it: `pos`, `epoch`, `type` (`UITVAL_GEMELD`), `recorded`, `withheld`; objects by `id`, or null."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,6 +142,10 @@ class Engine:
 
     # ---- plans
 
+    def schema(self, role: str) -> Any:
+        """The schema of a role's contract."""
+        return self._contracts[role].schema
+
     def document(self, role: str, text: str, name: str | None) -> Document:
         """The document as this role's contract reads it. Raises Problems."""
         return self._documents.get(role, self._contracts[role].schema, text, name)

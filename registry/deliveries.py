@@ -17,19 +17,26 @@ from uuid import UUID
 LEASE = """
 SELECT l.webhook, l.epoch, l.pos, l.token, l.tries, w.url, w.seer, w.types <> '{}' AS filtered,
        coalesce(h.stream::text, '') AS stream,
-       ARRAY (SELECT k.sealed FROM webhook_key k WHERE k.webhook = l.webhook AND k.from_at <= now() AND k.until_at > now()
+       ARRAY (SELECT k.sealed FROM webhook_key k
+              WHERE k.webhook = l.webhook AND k.from_at <= now() AND k.until_at > now()
               ORDER BY k.n DESC LIMIT 2) AS keys
 FROM lease_deliveries($1, $2, $3) l JOIN webhook w ON w.id = l.webhook LEFT JOIN stream_head h ON h.seer = w.seer
 ORDER BY w.seer, l.epoch, l.pos
 """
 SETTLE = "SELECT webhook, epoch, pos FROM settle_deliveries($1, $2, $3, $4, $5, $6, $7)"
-VERIFIED = "UPDATE webhook SET state = 'ACTIVE', verified_at = now() WHERE id = $1 AND state = 'PENDING'"
+# A test comes from a stream too, though there be no event yet.
+VERIFIED = """
+WITH verified AS (
+    UPDATE webhook SET state = 'ACTIVE', verified_at = now() WHERE id = $1 AND state = 'PENDING' RETURNING seer
+) INSERT INTO stream_head (seer) SELECT v.seer FROM verified v ON CONFLICT DO NOTHING
+"""
 END = "SELECT end_webhook($1, $2, $3)"
 # Done is done: what is remembered of it serves a look at the last week. The dead stay as long as the log does.
 FORGET = """
 DELETE FROM delivery d USING webhook w LEFT JOIN stream_head h ON h.seer = w.seer
 WHERE w.id = d.webhook AND ((d.state = 'DONE' AND d.ended_at < now() - $1::interval)
-    OR (d.state = 'DEAD' AND d.epoch > 0 AND d.epoch <= h.epoch AND d.pos <= h.kept_after AND d.ended_at < now() - $1::interval))
+    OR (d.state = 'DEAD' AND d.epoch > 0 AND d.epoch <= h.epoch AND d.pos <= h.kept_after
+        AND d.ended_at < now() - $1::interval))
 """
 
 

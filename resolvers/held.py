@@ -67,7 +67,7 @@ async def hold_case(viewer: Viewer, connection: Any, kind: str, reference: str) 
         alias = UUID(head)
     except ValueError:
         raise NotFound from None
-    if name != kind or viewer.role not in TYPE_OF or not part.isascii():
+    if name != kind or viewer.role not in TYPE_OF or not (part.isascii() and part.isalnum()):
         raise NotFound
     row = await connection.fetchrow("SELECT student, n FROM hold_case($1, $2, $3)", alias, kind, part)
     if row is None:

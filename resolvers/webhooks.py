@@ -41,7 +41,8 @@ _PLACE = "(split_part({parent.%s}, '.', 1)::int, split_part({parent.%s}, '.', 2)
 # Below a day of the own stream, which knows its first and last position.
 DEAD_OF_A_DAY = Many(
     "DeadLetter",
-    f"{DEAD} AND ({{epoch}}, {{pos}}) >= {_PLACE % ('first', 'first')} AND ({{epoch}}, {{pos}}) <= {_PLACE % ('last', 'last')}",
+    f"{DEAD} AND ({{epoch}}, {{pos}}) >= {_PLACE % ('first', 'first')}"
+    f" AND ({{epoch}}, {{pos}}) <= {_PLACE % ('last', 'last')}",
     ("{epoch}", "{pos}", "{webhook}"),
 )
 
@@ -57,7 +58,8 @@ WEBHOOK = Rows(
         "id": Expression("'Webhook:' || {id}::text", CODE),
         "url": Column("url"),
         "types": Expression(
-            "ARRAY (SELECT upper(replace(split_part(t, '.', 3), '-', '_')) FROM unnest({types}) WITH ORDINALITY o(t, n) ORDER BY n)",
+            "ARRAY (SELECT upper(replace(split_part(o.t, '.', 3), '-', '_'))"
+            " FROM unnest({types}) WITH ORDINALITY o(t, n) ORDER BY o.n)",
             Form.JSON,
         ),
         "state": Column("state", CODE),
@@ -179,7 +181,7 @@ async def rotate_webhook_key(making: Making, _: Viewer, connection: Any, given: 
     return str(key)
 
 
-async def test_webhook(_: Viewer, connection: Any, given: Input) -> str:
+async def try_webhook(_: Viewer, connection: Any, given: Input) -> str:
     """One test event."""
     key = read_id(given)
     told = await connection.fetchval("SELECT test_webhook($1)", key)
@@ -213,7 +215,7 @@ def commands(making: Making) -> dict[str, Any]:
     return {
         "createWebhook": partial(create_webhook, making),
         "rotateWebhookKey": partial(rotate_webhook_key, making),
-        "testWebhook": test_webhook,
+        "testWebhook": try_webhook,
         "replayWebhook": replay_webhook,
         "disableWebhook": disable_webhook,
     }

@@ -85,7 +85,7 @@ class PostPayload:
 
 
 @strawberry.type
-class Mutation(AccessMutation, CaseMutation, UitvalMutation, DueMutation, WebhookMutation):
+class Mutation(AccessMutation, CaseMutation, UitvalMutation, WebhookMutation, DueMutation):
     @strawberry.mutation(
         description="Makes or changes a contact point of the own organisation, region, or (national) any."
     )

@@ -45,7 +45,9 @@ class Webhook:
 class CreateWebhookInput:
     key: Key
     url: Text = strawberry.field(description="https, without login, query or fragment; at most 500 characters.")
-    types: list[EventType] | None = strawberry.field(default=strawberry.UNSET, description="Only these types; absent: all.")
+    types: list[EventType] | None = strawberry.field(
+        default=strawberry.UNSET, description="Only these types; absent: all."
+    )
 
 
 @strawberry.input

@@ -18,13 +18,21 @@ from datetime import UTC, datetime, timedelta
 
 from auth.trust import Trust
 from events.sequencer import Sequencer, Tally
+from events.signing import Safe
+from federation.cursors import Cursors
 from federation.engine import Engine
+from federation.streaming import Streaming
 from registry.clocks import clocks
+from registry.database import worker_pool
+from registry.deliveries import Deliveries
 from registry.event_log import Lag, lag_of, leading
 from schema.errors import SpilError
 from spil.clocks import keep_clocks
 from spil.log import Sink
+from spil.rendering import Rendering
 from spil.settings import Settings
+from spil.webhooks import Webhooks
+from wire.hooks import Hooks
 
 FIRST, LONGEST = 0.1, 5.0  # seconds between two beginnings of a loop that breaks
 WELL = 30.0  # seconds after which a loop counts as having run well
@@ -83,6 +91,24 @@ async def age(hands: Hands) -> None:
         await asyncio.sleep(AGEING * random.uniform(0.5, 1.5))  # noqa: S311 - no secret
 
 
+async def bring(hands: Hands) -> None:
+    """Webhooks are brought what is due to them."""
+    settings = hands.settings
+    if settings.oin is None or settings.cursor_key is None:
+        hands.say("webhooks wait", why="SPIL_OIN is not set")
+        await asyncio.Event().wait()
+        return
+    pool, hooks = await worker_pool(hands.worker_url), Hooks(settings.webhook_private_hosts)
+    streaming = Streaming(hands.engine, Cursors(settings.cursor_key))
+    render = Rendering(hands.engine, streaming, hands.trust)
+    try:
+        safe = Safe.under(settings.cursor_key)
+        await Webhooks(Deliveries(pool), render, hooks, safe, settings.oin, hands.say).run()
+    finally:
+        await hooks.close()
+        await pool.close()
+
+
 async def beat(hands: Hands) -> None:
     """Once a minute one line: how many events wait, how long the oldest does, who leads."""
     while True:
@@ -95,6 +121,7 @@ LOOPS: tuple[Loop, ...] = (
     Loop("sequencer", sequence),
     Loop("clocks", clock),
     Loop("retention", age),
+    Loop("webhooks", bring),
     Loop("heartbeat", beat),
 )
 

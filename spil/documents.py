@@ -29,7 +29,7 @@ from schema import errors
 from schema.errors import SpilError
 from schema.full import build_schema
 from schema.print import graphql_core
-from spil import mapping_rows
+from spil import event_documents, mapping_rows
 from spil.settings import markdown_table
 
 ROLES = tuple(Role)
@@ -194,6 +194,7 @@ PARTS: tuple[Part, ...] = (
     Part("mapping fields", "docs/mappings.md", mapping_fields, "# Mappings\n"),
     Part("school columns", "docs/mappings.md", school_columns, "# Mappings\n"),
     Part("commands", "docs/cli.md", commands, "# The command line\n"),
+    Part("event types", "docs/events/README.md", event_documents.types_table, "# Events\n"),
 )
 
 
@@ -224,7 +225,18 @@ def check(root: Path = CHECKOUT) -> list[str]:
             problems.append(f"{part.page} has no part `{part.name}`")
         elif renewed != text:
             problems.append(f"{part.page}: `{part.name}` is stale")
-    return problems
+    return problems + [f"{path} is not what the code says" for path in sorted(_wrong_files(root))]
+
+
+def _wrong_files(root: Path) -> dict[str, str | None]:
+    """Path -> text of the schemas that are not what they should be; None for one of a type that there is not."""
+    wanted = event_documents.files()
+    there = {path.relative_to(root).as_posix() for path in (root / event_documents.FOLDER).glob("*.json")}
+    found: dict[str, str | None] = dict.fromkeys(there - wanted.keys())
+    for path, text in wanted.items():
+        if path not in there or (root / path).read_text(encoding="utf-8") != text:
+            found[path] = text
+    return found
 
 
 def write(root: Path = CHECKOUT) -> list[str]:
@@ -239,7 +251,13 @@ def write(root: Path = CHECKOUT) -> list[str]:
         if after is None:
             after = f"{text.rstrip()}\n\n{begin(part.name)}\n{printed}\n{end(part.name)}\n"
         if after != before:
-            path.parent.mkdir(exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(after, encoding="utf-8")
             changed.append(part.page)
+    for name, whole in _wrong_files(root).items():
+        if whole is None:
+            (root / name).unlink()
+        else:
+            (root / name).write_text(whole, encoding="utf-8")
+        changed.append(name)
     return sorted(set(changed))

@@ -1,4 +1,4 @@
-"""The webhook loop: leases what is due, has it rendered as its receiver, signs and sends it, and settles what came of it.
+"""The webhook loop: leases what is due, has it rendered as its receiver, signs and sends it, settles what came of it.
 
     lease -> render (as that seer, under today's rights) -> sign, POST -> settle
                                                               `-> DONE | AGAIN by the schedule | LATER | DEAD
@@ -205,7 +205,9 @@ class Webhooks:
             await self._challenge(leased, until)
             return
         now = datetime.fromtimestamp(self._clock(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        tried = await self._post(leased, trial_event(leased.pos, Origin(self._oin, leased.stream), now), MEDIA_TYPE, until)
+        tried = await self._post(
+            leased, trial_event(leased.pos, Origin(self._oin, leased.stream), now), MEDIA_TYPE, until
+        )
         if tried is None:
             self._tell(leased, "LATER", "LATE")
         else:  # it tells how it went, and is not repeated

@@ -1,4 +1,4 @@
-"""POSTs to addresses that parties gave: one try, its status, and nothing of what stands in the answer but what is asked.
+"""POSTs to addresses that parties gave: one try at a time, and its status.
 
 Laws
 1. Pinned like a source (wire/pinned.py): https at a public address, or a `host:port` that the operator listed. No

@@ -164,7 +164,6 @@ BEGIN
     IF (SELECT count(*) FROM webhook w WHERE w.seer = acting_seer() AND w.state IN ('PENDING', 'ACTIVE')) >= 5 THEN
         RETURN 'TOO_MANY';
     END IF;
-    INSERT INTO stream_head (seer) VALUES (acting_seer()) ON CONFLICT DO NOTHING;   -- tests come from a stream too
     INSERT INTO webhook (id, seer, url, types) VALUES (hook, acting_seer(), address, wanted);
     INSERT INTO webhook_key (webhook, n, key, sealed) VALUES (hook, 1, public_key, sealed_key);
     INSERT INTO delivery (webhook, epoch, pos, seer) VALUES (hook, 0, 1, acting_seer());
@@ -267,11 +266,9 @@ $step$;
 
 GRANT SELECT, INSERT, UPDATE ON webhook, webhook_key, delivery TO "@db@_keeper";
 GRANT SELECT ON event_log TO "@db@_keeper";
-GRANT INSERT (seer) ON stream_head TO "@db@_keeper";
 GRANT SELECT (id, type, student) ON outbox TO "@db@_keeper";
 GRANT SELECT, INSERT, UPDATE, DELETE ON webhook, webhook_key, delivery TO "@db@_worker";
 CREATE POLICY kept ON event_log FOR SELECT TO "@db@_keeper" USING (true);
-CREATE POLICY begun ON stream_head FOR INSERT TO "@db@_keeper" WITH CHECK (true);
 CREATE POLICY kept ON outbox FOR SELECT TO "@db@_keeper" USING (true);
 DO $own$
 DECLARE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -97,7 +98,7 @@ async def test_two_deliverers_at_once_never_lease_the_same(owner: Any, deliverie
 
     async def work() -> None:
         deliverer = Deliveries(pool)
-        while len(sum(order.values(), [])) < len(given):
+        while len(list(chain(*order.values()))) < len(given):
             found = await leased(deliverer, most=3, each=8)
             for one in found:
                 order.setdefault(at[one.pos], []).append(one.pos)
@@ -106,7 +107,7 @@ async def test_two_deliverers_at_once_never_lease_the_same(owner: Any, deliverie
 
     async with asyncio.timeout(30):
         await asyncio.gather(work(), work(), work())
-    assert sorted(sum(order.values(), [])) == given
+    assert sorted(chain(*order.values())) == given
     assert all(one == sorted(one) for one in order.values())
     assert set((await states(owner, key)).values()) == {"DONE"}
 

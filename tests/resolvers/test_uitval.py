@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import TYPE_CHECKING
-from uuid import UUID
 
 import pytest
 
-from registry.migrate import role_prefix
 from tests.hub_kit import codes
 from tests.resolvers.access_kit import EMPLOYER, OTHER_TOWN, POINT, SCHOOL, TOWN, Scene, open_scene, today
-from tests.resolvers.uitval_kit import UITVAL, placed, report, sequenced, told, types_about
+from tests.resolvers.uitval_kit import UITVAL, placed, presumed, report, sequenced, told, types_about
 
 if TYPE_CHECKING:
     from registry.migrate import Logins
@@ -23,15 +21,6 @@ async def scene(fresh_database: str, fresh_logins: Logins) -> AsyncIterator[Scen
     async with open_scene(fresh_database, fresh_logins) as made:
         await made.owner.execute("INSERT INTO employer (kvk, name) VALUES ('90000001', 'Bakkerij De Proef')")
         yield made
-
-
-async def presumed(scene: Scene, key: UUID) -> None:
-    """The end passed and nobody said a word: what the clocks do then."""
-    keeper = role_prefix(await scene.owner.fetchval("SELECT current_database()")) + "_keeper"
-    async with scene.owner.transaction():
-        await scene.owner.execute("UPDATE placement SET state = 'ENDED', to_on = today() - 1 WHERE student = $1", key)
-        await scene.owner.execute(f'SET LOCAL ROLE "{keeper}"')
-        assert await scene.owner.fetchval("SELECT presume_uitval($1, 1)", key) == 1
 
 
 async def test_an_employer_reports_and_lead_and_school_hear_it(scene: Scene) -> None:

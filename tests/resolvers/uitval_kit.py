@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from registry.migrate import role_prefix
 from tests.resolvers.access_kit import EMPLOYER, SCHOOL, Scene, today
 
 KVK = "90000001"
@@ -76,3 +77,12 @@ async def types_about(scene: Scene, seer: str, key: UUID) -> list[str]:
         key,
     )
     return [row["what"] for row in rows]
+
+
+async def presumed(scene: Scene, key: UUID) -> None:
+    """The end passed and nobody said a word: what the clocks do then."""
+    keeper = role_prefix(await scene.owner.fetchval("SELECT current_database()")) + "_keeper"
+    async with scene.owner.transaction():
+        await scene.owner.execute("UPDATE placement SET state = 'ENDED', to_on = today() - 1 WHERE student = $1", key)
+        await scene.owner.execute(f'SET LOCAL ROLE "{keeper}"')
+        assert await scene.owner.fetchval("SELECT presume_uitval($1, 1)", key) == 1

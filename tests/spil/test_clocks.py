@@ -26,14 +26,13 @@ if TYPE_CHECKING:
 
 SCHOOL, MANY, KILLS = "school:90ZX00#guidance", 240, 10
 QUICK = Pace(between=0.05, in_line=0.02, renew=0.05, lease=0.5, batch=50)
-# Says when it begins, then goes round until it is killed.
+# Goes round until it is killed.
 PROGRAM = """
 import asyncio, sys
 from registry.clocks import clocks
 from spil.clocks import Pace, keep_clocks
 async def main():
     async with clocks(sys.argv[1]) as kept:
-        print("ready", flush=True)
         pace = Pace(between=0.05, in_line=0.02, renew=0.05, lease=0.3, batch=50)
         await keep_clocks(kept, "killed", lambda *_, **__: None, pace=pace)
 asyncio.run(main())
@@ -104,19 +103,23 @@ async def until(owner: Any, question: str, wanted: Any, *more: Any) -> None:
 LEFT = "SELECT count(*) FROM clocks_waiting(now(), NULL, 100000)"
 
 
-async def killed(worker: str, after: float) -> None:
-    """Runs the clocks in a process group of its own and kills it."""
+async def killed(worker: Any, url: str, rng: random.Random) -> int:
+    """Runs the clocks in a process group of its own, and kills it a moment after it did something; gives what is left."""
+    before: int = await worker.fetchval(LEFT)
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-P", "-c", PROGRAM, worker, stdout=asyncio.subprocess.PIPE, cwd=CHECKOUT,
+        sys.executable, "-P", "-c", PROGRAM, url, stdout=asyncio.subprocess.PIPE, cwd=CHECKOUT,
         env={**os.environ, "PYTHONPATH": str(CHECKOUT)}, start_new_session=True,
     )  # fmt: skip
-    assert process.stdout is not None
     try:
-        await process.stdout.readline()
-        await asyncio.sleep(after)
+        async with asyncio.timeout(30):
+            while before and await worker.fetchval(LEFT) == before:
+                await asyncio.sleep(0)
+        await asyncio.sleep(rng.uniform(0.0, 0.02))
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         await process.wait()
+    left: int = await worker.fetchval(LEFT)
+    return left
 
 
 @contextlib.asynccontextmanager
@@ -138,10 +141,10 @@ async def test_killed_again_and_again_it_does_everything_once(places: Any, worke
     print(f"\nseed {seed}")
     rng, left = random.Random(seed), [await worker.fetchval(LEFT)]
     for _ in range(KILLS):
-        await killed(fresh_logins.worker, rng.uniform(0.0, 0.12))
-        left.append(await worker.fetchval(LEFT))
+        left.append(await killed(worker, fresh_logins.worker, rng))
     print(left)
     assert left[0] == MANY
+    assert len({*left} - {0, MANY}) > 1, "it was killed in the middle"
     async with kept(fresh_logins.worker, []):
         await until(worker, LEFT, 0)
     assert await places.fetch(TOLD) == [], "told once"

@@ -204,7 +204,9 @@ async def test_a_move_ends_nothing_and_is_due_to_who_has_the_lead(world: World) 
     assert [one[2] for one in await rights(world, "1000")] == [True, True]
     assert {row[0] for row in await world.db.fetch("SELECT municipality FROM sight")} == {"GM0758"}
     assert await told(world) == []
-    due = await world.db.fetch("SELECT d.seer, d.process FROM due d JOIN harvested h USING (student) WHERE reference = '1000'")
+    due = await world.db.fetch(
+        "SELECT d.seer, d.process FROM due d JOIN harvested h USING (student) WHERE reference = '1000'"
+    )
     assert [tuple(row) for row in due] == [(WORK, "MOVE")]
 
 

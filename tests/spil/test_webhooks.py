@@ -1,4 +1,4 @@
-"""Events come to their receivers: signed, in order per young person, again when it failed, and not to who lost the right."""
+"""Events come to their receivers: signed, in order per young person, and again when it failed."""
 
 from __future__ import annotations
 

@@ -138,7 +138,6 @@ INSERT: Said = {
     "scribe": {"read": "*"},
     "keeper": {
         **dict.fromkeys(["sight", "access", "consent", "lead", "link", "outbox", "placement", "uitval"], "*"),
-        "stream_head": "seer",
         **_CASES,
         **_ENDPOINTS,
     },

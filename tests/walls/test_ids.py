@@ -28,6 +28,14 @@ LIST = """query($n: Int!, $c: Cursor) {{
     page: {lists}(first: $n, after: $c{order}) {{ {page} pageInfo {{ hasNextPage endCursor }} }} }}"""
 ONE = "query($id: ID!) {{ one: node(id: $id) {{ id ... on {kind} {{ {fields} }} }} }}"
 ROOT = f"{{ page: placements(first: 100) {BELOW} }}"
+LOST = f"{{ page: uitvallen(first: 100) {BELOW} }}"
+TOLD = """{{ page: events(first: 100) {{ edges {{ cursor node {{ cursor forget person: {one} {{ id }}
+    case {{ ... on Node {{ id }} }} }} }} }} }}"""
+HAPPENED = """
+INSERT INTO outbox (type, subject_kind, student, case_type, case_n, seers)
+    SELECT 'nl.arbeidstoeleiding.' || what || '.v1', kind, $1, about, n, $2
+    FROM (VALUES ('uitval-gemeld', 'STUDENT', 'UITVAL'), ('plaatsing-beeindigd', 'STUDENT', 'PLACEMENT'),
+                 ('toegang-beeindigd', 'ENDING', 'PLACEMENT')) told(what, kind, about), generate_series(1, 2) n"""
 ADD = """
 INSERT INTO access (seer, student, tier, purpose, ends_at) VALUES ($1, $2, 'IDENTIFIED', 'CARE_ROUTE', 'infinity')"""
 WINDOW = 8  # letters or bytes in a row that two seers would have to share
@@ -85,10 +93,15 @@ async def student(land: Country) -> UUID:
             " VALUES ($1, $2, 'DIPLOMA', 'Titel', '2026-01-01')",
             [(found, n) for n in (1, 2)],
         )
+        seers = ["#".join(actor) for actor in _actors(land)]
+        await owner.executemany(ADD, [(seer, found) for seer in seers])
         await owner.executemany(
-            ADD,
-            [("#".join(actor), found) for actor in _actors(land)],
+            "INSERT INTO uitval (student, n, placement_n, basis, state, ended_on, reported_by)"
+            " VALUES ($1, $2, $2, 'TOLD', 'REPORTED', '2026-10-01', $3)",
+            [(found, n, "#".join(land.employer)) for n in (1, 2)],
         )
+        await owner.execute(HAPPENED, found, seers)
+        await owner.fetchval("SELECT sequence_events(token, 500, '1 minute') FROM leader WHERE name = 'sequencer'")
     finally:
         await owner.close()
     return found
@@ -129,7 +142,22 @@ async def _told(hub: Hub, land: Country, student: UUID, actor: Actor) -> Known:
     headers.append(answer.headers)
     root = await hub.data(ROOT, as_party=actor)
     values |= {text for edge in root["page"]["edges"] if _is_of(edge, id_) for text in _texts(edge)}
+    values |= await _happened(hub, actor, id_)
     return Known(actor, frozenset(values), tuple(headers))
+
+
+async def _happened(hub: Hub, actor: Actor, id_: str) -> set[str]:
+    """Ids and cursors of what was lost, and of what was told: all that the log holds is about this young person."""
+    log = await hub.data(TOLD.format(one=id_.partition(":")[0].lower()), as_party=actor)
+    found = set(_texts(log))
+    assert {edge["node"]["person"]["id"] for edge in log["page"]["edges"]} == {id_}
+    assert {edge["node"]["forget"] for edge in log["page"]["edges"]} == {None, id_}
+    if not actor[0].startswith("servicepoint"):
+        lost = await hub.data(LOST, as_party=actor)
+        edges = [edge for edge in lost["page"]["edges"] if _is_of(edge, id_)]
+        assert len(edges) == 2
+        found |= {text for edge in edges for text in _texts(edge)}
+    return found
 
 
 async def _edge_of(hub: Hub, actor: Actor, document: str, id_: str) -> Any:
@@ -183,7 +211,8 @@ async def test_no_two_seers_share_a_part_of_an_id_or_cursor(hub: Hub, land: Coun
     told = [await _told(hub, land, student, actor) for actor in _actors(land)]
     for known in told:
         kinds = {value.partition(":")[0] for value in known.values if ":" in value}
-        assert kinds >= {"Placement", "Credential"}, known.actor
+        of_point = known.actor[0].startswith("servicepoint")
+        assert kinds >= {"Placement", "Credential"} | (set() if of_point else {"Uitval"}), known.actor
         assert sum(":" not in value for value in known.values) >= 8, "cursors"
     for one, other in itertools.combinations(told, 2):
         assert not windows(one.values) & windows(other.values), (one.actor, other.actor)
@@ -225,7 +254,7 @@ def _derivable(seer: str, student: UUID, alias: UUID) -> Iterator[bytes]:
             yield make(text.encode()).hexdigest().encode()
         for named in (uuid3, uuid5):
             yield named(student, seer).hex.encode()
-    for kind, n in itertools.product(("Placement", "Credential"), ("1", "2")):
+    for kind, n in itertools.product(("Placement", "Credential", "Uitval"), ("1", "2")):
         for text in (f"{alias}{kind}{n}", f"{student}{kind}{n}", f"{kind}{n}", f"{alias.hex}{kind}{n}"):
             yield hashlib.md5(text.encode()).hexdigest().encode()
 
