@@ -21,7 +21,7 @@ from tests.walls.walls import Walls
 POINT = "servicepoint:AM27-WERKCENTRUM#matching"
 TABLES = (
     *("access", "consent", "lead", "link", "support_request", "handover", "safety_net", "lead_offer"),
-    *("placement", "uitval", "outbox"),
+    *("placement", "uitval", "outbox", "due", "placement_question"),
 )
 # The call, and whether its own school may: all that another seer may do to this student is nothing.
 NOBODY = "service:nobody#participatie"
