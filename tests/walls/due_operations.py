@@ -1,7 +1,7 @@
 """What is asked of what is due and overdue, how answers are read back into keys, and what the oracle says to them.
 
-Source: graph.md 4 (the row of overdue items) and 6; tables.md, `overdue` without a student. Beside tests/walls/oracle.py,
-whose laws hold here.
+Source: graph.md 4 (the row of overdue items) and 6; tables.md, `overdue` without a student. The laws of
+tests/walls/oracle.py hold here.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ FIGURES = "query { figures: overdueFigures { items region { code } } }"
 
 @once
 def due(oracle: Oracle, seer: Seer) -> set[UUID]:
-    """The own party's, done or not, while the young person is seen in lists. Of schools and municipalities: who leads."""
+    """The own party's, done or not, while the young person is seen in lists. Of schools and municipalities alone."""
     if seer.role not in STUDENT:
         return set()
     return {row["id"] for row in oracle.rows["due"] if row["seer"] == seer.key and row["student"] in oracle.seen(seer)}
@@ -108,7 +108,8 @@ def _read_ids(_: Walls, __: Seer, data: Any) -> Keys:
 def _expect_ids(table: str) -> Callable[[Walls, Seer, Variables, str], Keys]:
     def expect(walls: Walls, seer: Seer, variables: Variables, _: str) -> Keys:
         is_open = {row["id"] for row in walls.oracle.rows[table] if table != "due" or row["done_at"] is None}
-        return LATENESS[table](walls.oracle, seer) & is_open & {_row(one) for one in variables["ids"]}
+        mine: Keys = LATENESS[table](walls.oracle, seer)
+        return mine & is_open & {_row(one) for one in variables["ids"]}
 
     return expect
 

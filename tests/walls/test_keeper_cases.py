@@ -93,7 +93,8 @@ async def prepare(walls: Walls, world: World, lead: str) -> UUID:
         named[0],
     )
     await owner.execute(
-        "INSERT INTO placement_question (student, placement_n, to_on, days, asked_at) VALUES ($1, 1, today() + 30, 56, now())",
+        "INSERT INTO placement_question (student, placement_n, to_on, days, asked_at)"
+        " VALUES ($1, 1, today() + 30, 56, now())",
         student,
     )
     await owner.execute("UPDATE due SET id = $2 WHERE student = $1", student, UUID(STEP))
