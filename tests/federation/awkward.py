@@ -132,7 +132,7 @@ HAPPENED = (
        SELECT 'nl.arbeidstoeleiding.' || what || '.v1', kind, $1::text[], '{"purpose": "STAGE"}'
        FROM (VALUES ('uitval-gemeld', 'STUDENT'), ('toestemming-ingetrokken', 'ENDING')) erased(what, kind)""",
 )
-# Due to who sees them, saw them and never did, to one of them only; some of it done. Late: each of these, here and there.
+# Due to who sees them, saw them and never did, to one of them only; some of it done. Late: each, here and there.
 LATE = (
     "DELETE FROM due",
     """INSERT INTO due (id, seer, student, process, step, case_type, case_n, due_at, reminded_at, done_at)
