@@ -41,6 +41,7 @@ ROOTS = {
     "placements": 4,
     "uitvallen": 4,
     "events": 4,
+    "webhooks": 3,
     "opportunities": 3,
     "schools": 3,
     "school": 3,

@@ -44,6 +44,9 @@ READ = (
     "outbox",
     "event_log",
     "stream_head",
+    "webhook",
+    "webhook_key",
+    "delivery",
 )
 Row = Mapping[str, Any]
 Case = tuple[UUID, int]

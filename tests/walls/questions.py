@@ -7,6 +7,7 @@ from typing import Any
 
 from tests.walls.case_operations import GIVEN
 from tests.walls.directory_operations import DIRECTORY
+from tests.walls.endpoints import ENDPOINTS, OWN
 from tests.walls.event_operations import EVENTS
 from tests.walls.happened import HAPPENED
 from tests.walls.operations import CASES, PEOPLE, PERSON, Keys
@@ -14,7 +15,7 @@ from tests.walls.oracle import instant
 from tests.walls.seers import TIERS, Seer
 from tests.walls.walls import Walls
 
-OPERATIONS = (*PEOPLE, *CASES, *GIVEN, *EVENTS, *DIRECTORY)
+OPERATIONS = (*PEOPLE, *CASES, *GIVEN, *EVENTS, *ENDPOINTS, *DIRECTORY)
 PLAIN: Mapping[str, tuple[str, ...]] = {
     "student_profile": ("student",),
     "placement": ("student", "n"),
@@ -35,6 +36,10 @@ PLAIN: Mapping[str, tuple[str, ...]] = {
     "outbox": ("id",),
     "event_log": ("seer", "epoch", "pos"),
     "stream_head": ("seer",),
+    "webhook": ("id",),
+    "webhook_key": ("webhook", "n"),
+    "delivery": ("webhook", "epoch", "pos"),
+    "webhook_progress": ("webhook",),
     "access": ("student", "case_type", "case_n", "ends_at", "ended_at"),
 }
 INSTANTS = ("until_identified", "until_given_name", "until_candidate", "seen_until")
@@ -52,7 +57,8 @@ async def plain(walls: Walls, seer: Seer, table: str) -> tuple[Keys, Keys]:
     columns = PLAIN[table]
     rows = await walls.plain(seer, f"SELECT {', '.join(columns)} FROM {table}")
     found = {row[0] if len(columns) == 1 else tuple(map(instant, row)) for row in rows or ()}
-    return found, HAPPENED[table](walls.oracle, seer) if table in HAPPENED else getattr(walls.oracle, table)(seer)
+    said = {**HAPPENED, **OWN}
+    return found, said[table](walls.oracle, seer) if table in said else getattr(walls.oracle, table)(seer)
 
 
 def _tier(row: Any, now: Any) -> str:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from tests.federation.naive import happenings, people, sources
+from tests.federation.naive import endpoints, happenings, people, sources
 from tests.federation.naive import things as t
 from tests.federation.naive.keys import by_id, by_representation
 from tests.federation.naive.rights import Eyes, Refusal
@@ -238,4 +238,5 @@ FIELDS: dict[str, Give] = {
     **people.FIELDS,
     **happenings.FIELDS,
     **sources.FIELDS,
+    **endpoints.FIELDS,
 }

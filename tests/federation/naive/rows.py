@@ -46,6 +46,9 @@ TABLES = (
     "uitval",
     "outbox",
     "event_log",
+    "webhook",
+    "webhook_key",
+    "delivery",
     "source",
     "source_run",
 )
