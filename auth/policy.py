@@ -62,6 +62,10 @@ _UITVAL = (
     " FROM lead l WHERE l.student = {student} AND l.until_at = 'infinity')))"
 )
 
+# What is due is its party's, who sees whom it is about; what is overdue is about nobody but a party.
+_DUE = {"due": f"{{seer}} = {{viewer.seer}} AND {_OF_CANDIDATE}"}
+_LATE = {"overdue": "{late_seer} = {viewer.seer}"}
+
 # The systems of a party, and their readings. A coordinator's region is the one that its key names.
 _REGION_OF = (
     "CASE split_part({party}, ':', 1)"
@@ -95,6 +99,8 @@ PREDICATES: Mapping[Role, Mapping[str, str]] = {
         **_OWN_WEBHOOKS,
         **_SEERS,
         **_LOG,
+        **_DUE,
+        **_LATE,
         **_OWN_SOURCES,
         "uitval": _UITVAL,
         "handover": "{from_seer} = {viewer.seer} AND {person.until_identified} > now()",
@@ -110,6 +116,7 @@ PREDICATES: Mapping[Role, Mapping[str, str]] = {
         **_OWN_WEBHOOKS,
         **_SEERS,
         **_LOG,
+        **_LATE,
         **_OWN_SOURCES,
         "placement": _of_case("PLACEMENT")
         + " AND (SELECT o.service_point = {viewer.party} FROM opportunity o WHERE o.id = {opportunity})",
@@ -119,6 +126,8 @@ PREDICATES: Mapping[Role, Mapping[str, str]] = {
         **_OWN_WEBHOOKS,
         **_SEERS,
         **_LOG,
+        **_DUE,
+        **_LATE,
         **_OWN_SOURCES,
         "uitval": _UITVAL,
         "lead": _OF_CANDIDATE,
@@ -131,6 +140,7 @@ PREDICATES: Mapping[Role, Mapping[str, str]] = {
         **_OWN_WEBHOOKS,
         **_SEERS,
         **_LOG,
+        **_LATE,
         "uitval": "{reported_by} = {viewer.seer} AND {person.until_given_name} > now()",
         "placement": _of_case("PLACEMENT") + " AND {employer} = {viewer.key}",
         "link": f"(split_part({{source}}, ':', 1) = 'school' OR {_OF_A_CASE}) AND {{person.until_given_name}} > now()",
@@ -142,6 +152,7 @@ PREDICATES: Mapping[Role, Mapping[str, str]] = {
         **_SOURCES_OF_REGION,
         **_LOG_OF_NOBODY,
         "opportunity": f"({{public}} OR {{region}} = ANY ({_OWN_REGIONS}))",
+        "overdue": "'coordinator:' || {region} = {viewer.party}",
         "coordinator_post_history": "'coordinator:' || {region} = {viewer.party}",
     },
     Role.NATIONAL: {

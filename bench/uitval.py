@@ -1,4 +1,4 @@
-"""Uitval under load: a burst, a steady stream to subscribers and webhooks, twice as much until it breaks, many listeners.
+"""Uitval under load: a burst, a steady stream to subscribers and webhooks, twice as much until it breaks, many ears.
 
     python -m bench.uitval [--short]
 
@@ -174,7 +174,7 @@ async def _steady(cast: Cast, batch: Batch, rate: int, found: UitvalResults) -> 
     wanted = told["accepted"] * len(THREE)
     if told["accepted"] != batch.many or len(recorded) != wanted:
         raise SetUp(
-            f"{rate} a second: {told['accepted']} of {batch.many} accepted, {len(recorded)} positions. {told['refused']}"
+            f"{rate} a second: {told['accepted']} of {batch.many} accepted, {len(recorded)} told. {told['refused']}"
         )
     found.subscriber[rate] = late(heard["received"], recorded, wanted, f"{rate} a second, subscribers")
 
@@ -244,7 +244,7 @@ def main() -> int:
             found = asyncio.run(measure(server, Path(folder), length, print))
         except SetUp as problem:
             print(problem.message)
-            print((Path(folder) / "servers.log").read_text("utf-8", "replace")[-2000:])
+            print((Path(folder) / "servers.log").read_text("utf-8", "replace")[:3000])
             return 1
     print("\n".join(lines(found)))
     return 0

@@ -139,7 +139,7 @@ class Cast:
     async def register(self, whose: Sequence[Who], receivers: Sequence[Sink]) -> None:
         """A webhook each, at a sink of its own, and verified."""
         for n, (who, sink) in enumerate(zip(whose, receivers, strict=True)):
-            given = {"key": str(uuid4()), "url": f"https://127.0.0.1:{sink.port}/{n}"}
+            given = {"key": str(uuid4()), "url": f"http://127.0.0.1:{sink.port}/{n}"}
             await self.ask(who, CREATE, {"input": given})
             for _ in range(200):
                 nodes = (await self.ask(who, STATES, {}))["webhooks"]["nodes"]

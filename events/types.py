@@ -66,6 +66,12 @@ TYPES: Final[tuple[EventType, ...]] = (
         LEAD,
         "Een termijn van de uitval is verlopen.",
         "A term of the uitval has passed.",
+    ),
+    _none(
+        "termijn-overschreden",
+        "who is late, and the coordinator of their region",
+        "Een partij is te laat; over wie het gaat staat er niet in.",
+        "A party is late; whom it is about is not told.",
         "overdue",
     ),
     _student(

@@ -104,11 +104,6 @@ SELECT $2, g.reference, g.digest, g.id, $3 FROM json_to_recordset($1::json) g(id
 ON CONFLICT (source, reference) DO UPDATE SET digest = excluded.digest, student = excluded.student,
     seen_in = excluded.seen_in, gone_at = NULL
 """
-MOVED = """
-INSERT INTO outbox (type, subject_kind, student, seers, details)
-SELECT 'nl.arbeidstoeleiding.leerling-verhuisd.v1', 'STUDENT', l.student, ARRAY[l.seer], '{"why": "MOVED"}'
-FROM lead l WHERE l.student = ANY ($1::uuid[]) AND l.until_at = 'infinity' ORDER BY l.student
-"""
 STATE = """CASE WHEN g.from_on > today() THEN 'PLANNED' WHEN g.to_on < today() THEN 'ENDED' ELSE 'RUNNING' END"""
 OF_PLACEMENTS = """
 (SELECT DISTINCT ON (s.id, p.kind, p.employer_kvk, p.from_on) s.id, p.*
@@ -237,7 +232,8 @@ async def _write(connection: Connection, source: Source, taken: list[Row], sync:
     await connection.execute(LOCK, ids)
     await fill(connection, source, taken)
     before = {row["id"]: row for row in await connection.fetch(BEFORE, ids)}
-    moved = [one["id"] for one in taken if _turn(one, before.get(one["id"]))]
+    for one in taken:
+        _turn(one, before.get(one["id"]))
     body = _json(taken)
     await connection.execute(ADD, body, source.party.partition(":")[2], source.key)
     await connection.execute(MOVE, body)
@@ -248,20 +244,17 @@ async def _write(connection: Connection, source: Source, taken: list[Row], sync:
     await connection.execute(SHIFT, body, guidance)
     await connection.execute(LEAD, body, guidance)
     await keep_lead(connection, [one["id"] for one in taken if one["closes"]])
-    await connection.execute(MOVED, moved)
     await _below(connection, taken)
     await connection.execute(KEEP, body, source.key, sync)
 
 
-def _turn(one: Row, before: Any) -> bool:
-    """What this record opens, closes and shifts, beside what was known. Gives whether it tells of a move."""
+def _turn(one: Row, before: Any) -> None:
+    """What this record opens, closes and shifts, beside what was known."""
     left, had_left = one["left_on"], before["left_on"] if before is not None else None
     turned = one["away"] or (left is None) != (had_left is None)
     one["opens"] = ("ENROLMENT" if left is None else "CAREER_GUIDANCE") if turned else None
     one["closes"] = ("CAREER_GUIDANCE" if left is None else "ENROLMENT") if turned else None
     one["shifts"] = not turned and left != had_left
-    was = before["municipality"] if before is not None else None
-    return bool(was and one["municipality"] and was != one["municipality"])
 
 
 async def _below(connection: Connection, taken: list[Row]) -> None:

@@ -7,7 +7,8 @@ Laws
 
 The files are our own tables of public facts: the CBS classification of 2026, centre municipalities from the annex of
 the ESF scheme, UWV numbers from the annex of the Besluit SUWI, positions from GeoNames (CC BY). An alias is an older or
-a second name; `|` separates several. Each pair of neighbours stands there once and is loaded both ways.
+a second name; `|` separates several. Each pair of neighbours stands there once and is loaded both ways. Holidays come
+from a library (registry/holidays.py).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from registry.holidays import bring_holidays
 from registry.session import session, written
 
 if TYPE_CHECKING:
@@ -89,6 +91,7 @@ FROM region r JOIN party p ON p.key = 'coordinator:' || r.code
 WHERE p.until_at > now()
   AND NOT EXISTS (SELECT FROM covers c WHERE c.party = p.key AND c.region = r.code)
 """
+THIS_YEAR = "SELECT extract(year FROM today())::int"
 POSTS = """
 INSERT INTO coordinator_post (region, since) SELECT code, today() FROM region WHERE valid_to IS NULL
 ON CONFLICT (region) DO NOTHING
@@ -125,6 +128,8 @@ async def load(url: str, progress: Progress | None = None) -> dict[str, int]:
         done = {table.name: await _bring(connection, table, tell) for table in TABLES}
         for name, statement in MADE_ONCE:
             done[name] = written(await connection.execute(statement))
+        tell("holidays")
+        done["holidays"] = await bring_holidays(connection, await connection.fetchval(THIS_YEAR))
     return done
 
 

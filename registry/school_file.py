@@ -45,6 +45,7 @@ COLUMNS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "structure": ("ONDERWIJSSTRUCTUUR",),
         "doorstroompunt": ("RMC-REGIO CODE",),
         "doorstroompunt_name": ("RMC-REGIO NAAM",),
+        "holiday_region": ("VAKANTIEREGIO",),
     }
 )
 
@@ -66,6 +67,7 @@ REASONS: Final[Mapping[str, str]] = MappingProxyType(
         "UNKNOWN_MUNICIPALITY": "The municipality number (GEMEENTENUMMER) is not of a municipality that the hub knows.",
         "BAD_POSTCODE": "The postcode is not four digits and two letters.",
         "BAD_DOORSTROOMPUNT": "The Doorstroompunt region (RMC-REGIO) has not both a code of two digits and a name.",
+        "BAD_HOLIDAY_REGION": "The region of school holidays (VAKANTIEREGIO) is not Noord, Midden or Zuid.",
     }
 )
 

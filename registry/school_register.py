@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from registry.holidays import REGIONS as HOLIDAY_REGIONS
 from registry.school_file import RegisterFile, Rejected, Row, open_register, rejected
 from registry.session import session
 from schema.errors import SetUp
@@ -55,9 +56,9 @@ ON CONFLICT (code) DO UPDATE SET name = excluded.name
 # `xmax = 0` tells a row that was inserted from one that was updated.
 SCHOOLS = """
 INSERT INTO school AS s (brin, name, kind, board, municipality, region, doorstroompunt, street, postcode, place, phone,
-                         website, fictitious, source, digest, seen_on)
+                         website, holiday_region, fictitious, source, digest, seen_on)
 SELECT n.brin, n.name, 'PRO', n.board, n.municipality, m.region, n.doorstroompunt, n.street, n.postcode, n.place,
-       n.phone, n.website, false, 'duo', n.digest, today()
+       n.phone, n.website, n.holiday_region, false, 'duo', n.digest, today()
 FROM json_populate_recordset(NULL::school, $1::json) n
 JOIN municipality m ON m.code = n.municipality
 LEFT JOIN school o ON o.brin = n.brin
@@ -65,7 +66,8 @@ WHERE o.digest IS DISTINCT FROM n.digest
 ON CONFLICT (brin) DO UPDATE SET name = excluded.name, kind = excluded.kind, board = excluded.board,
     municipality = excluded.municipality, region = excluded.region, doorstroompunt = excluded.doorstroompunt,
     street = excluded.street, postcode = excluded.postcode, place = excluded.place, phone = excluded.phone,
-    website = excluded.website, source = excluded.source, digest = excluded.digest, seen_on = excluded.seen_on
+    website = excluded.website, holiday_region = excluded.holiday_region,
+    source = excluded.source, digest = excluded.digest, seen_on = excluded.seen_on
     WHERE NOT s.fictitious
 RETURNING s.xmax = 0 AS added
 """
@@ -187,6 +189,7 @@ def _wrong(row: Row, state: _State) -> str | None:
         ("BAD_BOARD", not board or BOARD.fullmatch(board)),
         ("UNKNOWN_MUNICIPALITY", "GM" + value["municipality"] in state.municipalities),
         ("BAD_POSTCODE", not postcode or POSTCODE.fullmatch(postcode)),
+        ("BAD_HOLIDAY_REGION", value["holiday_region"].upper() in ("", *HOLIDAY_REGIONS)),
         ("BAD_DOORSTROOMPUNT", RMC.fullmatch(rmc) and rmc_name if rmc or rmc_name else True),
     )
     return next((code for code, good in checks if not good), None)
@@ -211,6 +214,7 @@ def _school(row: Row, state: _State) -> dict[str, Any]:
         "place": value["place"] or None,
         "phone": value["phone"] or None,
         "website": value["website"] or None,
+        "holiday_region": value["holiday_region"].upper() or None,
     }
     return school | {"digest": hashlib.sha256(orjson.dumps(list(school.values()))).hexdigest()}
 

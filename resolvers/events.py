@@ -45,6 +45,7 @@ EVENT = Rows(
             },
         ),
         "opportunity": One("Opportunity", "{id} = ({parent.told.details} ->> 'opportunity')::uuid"),
+        "overdue": One("OverdueItem", "{id} = ({parent.told.details} ->> 'overdue')::uuid"),
     },
     joins={"told": Join("outbox", "{id} = {base.event}")},
     person="told.student",

@@ -3,6 +3,8 @@
     state      who                                   command           -> state
     (none)     own school, municipality, employer    startPlacement    PLANNED | RUNNING; the employer sees a given name
     PLANNED, RUNNING    the same                     extendPlacement   another last day
+    RUNNING    the lead, the employer                answerPlacementEnd  EXTENDED: another last day; else what the last
+                                                                       day brings (0017_clocks.sql, end_by_date)
     PLANNED, RUNNING    the same                     endPlacement      ENDED as was agreed
     PLANNED, RUNNING    the same                     reportUitval      ENDED; of an internship no more (process 6b),
                                                                        of anything else an uitval (resolvers/uitval.py)
@@ -60,6 +62,18 @@ async def extend_placement(viewer: Viewer, connection: Any, given: Input) -> str
     case = await hold_case(viewer, connection, "Placement", given["placement"])
     told = await connection.fetchval("SELECT extend_placement($1, $2, $3)", case.student, case.n, given["to"])
     return _settled(case, told, "It has ended, has no last day, or ends later than that.")
+
+
+async def answer_placement_end(viewer: Viewer, connection: Any, given: Input) -> str:
+    """What becomes of it on its last day; who answers again changes the answer."""
+    last, answer = given.get("to"), given["answer"].value
+    if (answer == "EXTENDED") != (last is not None):
+        raise BadInput("`to` comes with EXTENDED, and with nothing else.")
+    if last is not None:
+        check_day("to", last, YEARS)
+    case = await hold_case(viewer, connection, "Placement", given["placement"])
+    told = await connection.fetchval("SELECT answer_placement_end($1, $2, $3, $4)", case.student, case.n, answer, last)
+    return _settled(case, told, "Nobody asks about its last day now, or it ends later than that.")
 
 
 async def end_placement(viewer: Viewer, connection: Any, given: Input) -> str:

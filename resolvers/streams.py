@@ -26,6 +26,7 @@ from schema.errors import CursorExpired, EpochChanged, Internal, SpilError, Unav
 POLL: Final = 0.05  # seconds between two looks at the heads
 AWAY: Final = 0.5  # seconds, while the registry is away
 GRACE: Final = 0.25  # seconds that a reading waits for those who have much waiting
+LOOKS: Final = 5
 TRIES: Final = 3  # readings of one event that fails by itself
 AT_ONCE: Final = 4  # readings at a time: the others' questions need connections too
 
@@ -57,6 +58,7 @@ class _Reader:
 
     def __init__(self, stream: Stream, head: Head) -> None:
         self.stream, self.epoch, self.at, self.end = stream, head.epoch, head.pos, head.pos
+        self.shorter = 0  # looks in a row at which the log was shorter than what was read
         self.joined: set[Subscriber] = set()
         self.catching: dict[Subscriber, asyncio.Task[None]] = {}
         self.task: asyncio.Task[None] | None = None
@@ -133,6 +135,7 @@ class Streams:
             try:
                 for seer, head in (await self._heads(list(seers))).items():
                     self._seen(seer, head)
+                    self._hold_against(seer, head)
             except Unavailable:
                 pause = AWAY
             await asyncio.sleep(pause)
@@ -144,6 +147,17 @@ class Streams:
             elif head.epoch == reader.epoch and head.pos > reader.end:
                 reader.end = head.pos
                 self._kick(reader)
+
+    def _hold_against(self, seer: str, head: Head) -> None:
+        """A log that ends before what was read has lost its tail: what comes would be numbered below it.
+
+        One look may be older than another that overtook it; several in a row are not.
+        """
+        for reader in [one for one in self._readers.values() if one.seer == seer]:
+            shorter = head.epoch < reader.epoch or (head.epoch == reader.epoch and head.pos < reader.end)
+            reader.shorter = reader.shorter + 1 if shorter else 0
+            if reader.shorter == LOOKS:
+                self._end(reader, self._moved(EpochChanged(), seer, head))
 
     def _refused(self, stream: Stream, start: Position, head: Head) -> Problem | None:
         # A position that was not given yet: the log is older than the cursor, as after a restore.

@@ -5,6 +5,7 @@ from typing import Annotated, Optional, Union
 
 import strawberry
 
+from schema.due import OverdueItem
 from schema.enums import AccessPurpose
 from schema.opportunities import Opportunity
 from schema.people import Candidate, Placement, Student, SupportRequest, WarmHandover
@@ -33,7 +34,7 @@ class EventType(Enum):
     REGIE_OVERGEDRAGEN = "regie-overgedragen"
     KANDIDAAT_VOORGEDRAGEN = "kandidaat-voorgedragen"
     PLAATS_VRIJGEKOMEN = "plaats-vrijgekomen"
-    LEERLING_VERHUISD = "leerling-verhuisd"
+    TERMIJN_OVERSCHREDEN = "termijn-overschreden"
     TOEGANG_BEEINDIGD = "toegang-beeindigd"
     TOESTEMMING_INGETROKKEN = "toestemming-ingetrokken"
 
@@ -60,6 +61,7 @@ class Event:
     candidate: Optional[Candidate]
     case: EventCase | None = strawberry.field(description="What it is about, as the own party sees it now.")
     opportunity: Opportunity | None
+    overdue: OverdueItem | None
 
 
 @strawberry.type(

@@ -5,6 +5,7 @@ import strawberry
 from schema.access import AccessMutation
 from schema.cases import CaseMutation
 from schema.directory import ContactPoint, CoordinatorPost
+from schema.due import DueMutation
 from schema.enums import ContactOwnerKind, ContactTopic, PostState
 from schema.pages import planned
 from schema.scalars import Date, Key, RegionCode, Text
@@ -84,7 +85,7 @@ class PostPayload:
 
 
 @strawberry.type
-class Mutation(AccessMutation, CaseMutation, UitvalMutation, WebhookMutation):
+class Mutation(AccessMutation, CaseMutation, UitvalMutation, WebhookMutation, DueMutation):
     @strawberry.mutation(
         description="Makes or changes a contact point of the own organisation, region, or (national) any."
     )

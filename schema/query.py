@@ -5,6 +5,7 @@ from typing import Optional
 import strawberry
 
 from schema.directory import ContactAnswer, Municipality, Node, Region, School, ServicePoint
+from schema.due import DueItem, OverdueFigure, OverdueFilter, OverdueItem
 from schema.enums import ContactTopic, Notice, RoleName
 from schema.events import Completeness, Event
 from schema.inputs import (
@@ -239,3 +240,28 @@ class Query:
         before: Cursor | None = strawberry.UNSET,
     ) -> Connection[Webhook]:
         planned()
+
+    @strawberry.field(description="What the own party has to do for those whom it leads, the most urgent first.")
+    def due_items(
+        self,
+        first: int | None = strawberry.UNSET,
+        after: Cursor | None = strawberry.UNSET,
+        last: int | None = strawberry.UNSET,
+        before: Cursor | None = strawberry.UNSET,
+    ) -> Connection[DueItem]:
+        planned()
+
+    @strawberry.field(
+        description="What is late: of the own party; to a coordinator of all parties in its region. The oldest first."
+    )
+    def overdue_items(
+        self,
+        first: int | None = strawberry.UNSET,
+        after: Cursor | None = strawberry.UNSET,
+        last: int | None = strawberry.UNSET,
+        before: Cursor | None = strawberry.UNSET,
+        filter: OverdueFilter | None = strawberry.UNSET,
+    ) -> Connection[OverdueItem]:
+        planned()
+
+    overdue_figures: list[OverdueFigure] = strawberry.field(description="How much is late in the country, per region.")

@@ -22,10 +22,12 @@ from events.signing import Safe
 from federation.cursors import Cursors
 from federation.engine import Engine
 from federation.streaming import Streaming
+from registry.clocks import clocks
 from registry.database import worker_pool
 from registry.deliveries import Deliveries
 from registry.event_log import Lag, lag_of, leading
 from schema.errors import SpilError
+from spil.clocks import keep_clocks
 from spil.log import Sink
 from spil.rendering import Rendering
 from spil.settings import Settings
@@ -63,6 +65,12 @@ async def sequence(hands: Hands) -> None:
     """Events get their positions."""
     async with leading(hands.worker_url) as lead:
         await Sequencer(lead, holder(), hands.say, tally=hands.tally).run()
+
+
+async def clock(hands: Hands) -> None:
+    """What is due, late or over by its date."""
+    async with clocks(hands.worker_url) as kept:
+        await keep_clocks(kept, holder(), hands.say)
 
 
 async def age(hands: Hands) -> None:
@@ -111,6 +119,7 @@ async def beat(hands: Hands) -> None:
 # Whoever adds a loop adds its line.
 LOOPS: tuple[Loop, ...] = (
     Loop("sequencer", sequence),
+    Loop("clocks", clock),
     Loop("retention", age),
     Loop("webhooks", bring),
     Loop("heartbeat", beat),

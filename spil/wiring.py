@@ -129,7 +129,7 @@ async def build(settings: Settings, listed_hosts: frozenset[str] = frozenset()) 
     codes = Codes.under(settings.cursor_key)
     everything = catalogue({**live.layers(), LAYER: codes.ask}, live.finders())
     cursors = Cursors(settings.cursor_key)
-    runner = Runner(database, codes, Making(Safe.under(settings.cursor_key), settings.webhook_private_hosts))
+    runner = _runner(settings, database, codes)
     record, gate = partial(_record, reads_log), TokenGate(trust, keys)
     engine = Engine(made, everything, database, record, cursors, limits, runner)
     heads, streaming = EventHeads(settings.worker_url), Streaming(engine, cursors)
@@ -162,8 +162,7 @@ async def hands_of(settings: Settings, say: Sink) -> AsyncIterator[Hands]:
     await trust.start()
     codes = Codes.under(settings.cursor_key)
     record, cursors = partial(_record, reads_log), Cursors(settings.cursor_key)
-    making = Making(Safe.under(settings.cursor_key), settings.webhook_private_hosts)
-    everything, runner = catalogue({LAYER: codes.ask}), Runner(database, codes, making)
+    everything, runner = catalogue({LAYER: codes.ask}), _runner(settings, database, codes)
     engine = Engine(contracts()[0], everything, database, record, cursors, limits, runner)
     try:
         yield Hands(settings, settings.worker_url, engine, trust, say)
@@ -172,6 +171,11 @@ async def hands_of(settings: Settings, say: Sink) -> AsyncIterator[Hands]:
         await reads_log.close()
         await database.close()
         pool.terminate()
+
+
+def _runner(settings: Settings, database: Database, codes: Codes) -> Runner:
+    assert settings.cursor_key is not None
+    return Runner(database, codes, Making(Safe.under(settings.cursor_key), settings.webhook_private_hosts))
 
 
 async def _record(log: ReadsLog, read: ReadOf) -> None:

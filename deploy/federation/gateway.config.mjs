@@ -8,9 +8,18 @@ export const gatewayConfig = {
       return Object.fromEntries(names.filter((name) => request.headers.has(name)).map((name) => [name, request.headers.get(name)]));
     },
   },
-  // Subscriptions pass by WebSocket; over HTTP the gateway would give an empty stream and no error.
+  // Subscriptions pass by WebSocket; over HTTP the gateway would give an empty stream and no error. The token goes along
+  // in its greeting: a socket without it would be the public's, and one for all callers.
   transportEntries: {
-    '*.http': { options: { subscriptions: { kind: 'ws', location: '/graphql' } } },
+    spil: {
+      options: {
+        subscriptions: {
+          kind: 'ws',
+          location: '/graphql',
+          options: { connectionParams: { authorization: '{context.headers.authorization}' } },
+        },
+      },
+    },
   },
   // Nothing of one caller is kept for another.
   responseCaching: false,

@@ -155,6 +155,34 @@ DELIVERED = """UPDATE delivery SET tries = pos % 11, code = CASE WHEN pos % 4 = 
         ended_at = CASE WHEN pos % 4 IN (1, 2) THEN now() - pos * interval '1 minute' END WHERE epoch > 0"""
 ENDED = """UPDATE webhook SET state = CASE WHEN id::text < '4' THEN 'FAILED' ELSE 'DISABLED' END, ended_at = now(),
         reason = CASE WHEN id::text < '4' THEN 'NO_ANSWER' ELSE 'GONE' END WHERE id::text < '8'"""
+# Due to who sees them, saw them and never did, to one of them only; some of it done. Late: each of these, here and there.
+LATE = (
+    "DELETE FROM due",
+    """INSERT INTO due (id, seer, student, process, step, case_type, case_n, due_at, reminded_at, done_at)
+       SELECT md5('due' || s.seer || s.student || c.process || coalesce(c.n, 0))::uuid,
+              CASE WHEN s.k % 7 = 6 THEN ($1::text[])[1] ELSE s.seer END,
+              s.student, c.process, c.step, c.kind, c.n, date '2026-12-01' + s.k::int % 5 * interval '1 day',
+              CASE WHEN s.k % 3 = 0 THEN now() END, CASE WHEN s.k % 5 = 4 THEN now() END
+       FROM (SELECT seer, student, row_number() OVER (PARTITION BY seer ORDER BY md5(seer || student::text)) AS k
+             FROM sight WHERE seer = ANY ($1)) s
+       CROSS JOIN LATERAL (
+           SELECT 'UITVAL', 'PICK_UP', 'UITVAL', u.n FROM uitval u WHERE u.student = s.student
+           UNION ALL SELECT 'PLACEMENT_END', 'ANSWER', 'PLACEMENT', p.n FROM placement p WHERE p.student = s.student
+           UNION ALL SELECT 'MOVE', 'REVIEW', NULL, NULL) c(process, step, kind, n)
+       WHERE s.k <= 14 ON CONFLICT DO NOTHING""",
+    """INSERT INTO overdue (id, region, late_seer, process, step, due_at, escalated_at, cleared_at)
+       SELECT md5('overdue' || s || r.code)::uuid, r.code, s, 'UITVAL', 'PICK_UP', '2026-11-03 23:00+00',
+              date '2026-11-05' + n::int % 3,
+              CASE WHEN n % 2 = 0 THEN now() END
+       FROM unnest($1::text[]) WITH ORDINALITY t(s, n), region r WHERE r.code IN ('AM27', 'AM10', 'AM01')""",
+    """INSERT INTO figure_overdue (region, process, step, items, computed_at)
+       VALUES (NULL, 'UITVAL', 'PICK_UP', '8-11', now()), ('AM27', 'UITVAL', 'PICK_UP', '<5', now()),
+              ('AM10', 'UITVAL', 'PICK_UP', '7', now()),
+              (NULL, 'UITVAL', 'HOLD_INTERVIEW', '5', now())""",
+    """INSERT INTO outbox (type, subject_kind, seers, details)
+       SELECT 'nl.arbeidstoeleiding.termijn-overschreden.v1', 'NONE', $1::text[], jsonb_build_object('overdue', o.id)
+       FROM (SELECT id FROM overdue ORDER BY id LIMIT 25) o""",
+)
 LEADS = "UPDATE leader SET token = token + 1 WHERE name = 'sequencer' RETURNING token"
 OLDER = "UPDATE event_log SET logged_at = logged_at - interval '1 day' WHERE pos % 3 = 0"
 
@@ -177,6 +205,8 @@ async def roughen(url: str, seers: list[str]) -> None:
                 await connection.execute(statement)
             for statement in (*ENDPOINTS, *HAPPENED):
                 await connection.execute(statement, [*seers, *NOBODY_S])
+            for statement in LATE:
+                await connection.execute(statement, *([[*seers, *NOBODY_S]] if "$1" in statement else []))
             token = await connection.fetchval(LEADS)
             await connection.fetchval("SELECT sequence_events($1, $2, interval '1 minute')", token, 10**6)
             for statement in (OLDER, DELIVERED, ENDED):

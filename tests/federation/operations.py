@@ -42,6 +42,8 @@ ROOTS = {
     "uitvallen": 4,
     "events": 4,
     "webhooks": 3,
+    "dueItems": 3,
+    "overdueItems": 3,
     "opportunities": 3,
     "schools": 3,
     "school": 3,

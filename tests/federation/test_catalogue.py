@@ -17,7 +17,7 @@ from graphql import (
 )
 from graphql.type import get_nullable_type
 
-from federation.catalogue import Choice, Column, Entry, Keyed, Live, Many, One, Page, Told
+from federation.catalogue import Choice, Column, Entry, Keyed, Live, Many, One, Page, Stream, Told
 from resolvers.everything import TYPES
 from schema.full import build_schema
 
@@ -78,7 +78,7 @@ def _fits(entry: Entry, inner: Any, listed: bool, paged: bool) -> bool:
             return paged and inner.name == f"{entry.type}Connection"
         case Many():
             return listed and inner.name == entry.type
-        case One():
+        case One() | Stream():
             return not listed and inner.name == entry.type
         case Keyed():
             return listed == entry.many

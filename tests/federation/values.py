@@ -74,6 +74,8 @@ KEYED = {
     "Employer": ("employer", "kvk"),
     "Opportunity": ("opportunity", "id"),
     "ContactPoint": ("contact_point", "id"),
+    "DueItem": ("due", "id"),
+    "OverdueItem": ("overdue", "id"),
 }
 PERSONS = ("Student", "Candidate", "Placement", "Credential", "Uitval")
 

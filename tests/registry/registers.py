@@ -32,6 +32,7 @@ GOOD: dict[str, str] = {
     "RPA-GEBIED CODE": "05",
     "RMC-REGIO CODE": "36",
     "RMC-REGIO NAAM": "Noordoost-Brabant",
+    "VAKANTIEREGIO": "Zuid",
 }
 Write = Callable[..., Path]
 

@@ -33,6 +33,7 @@ BROKEN: dict[str, str | bytes] = {
     "UNKNOWN_MUNICIPALITY": row(gemeentenummer="9999"),
     "BAD_POSTCODE": row(postcode="0211 AB"),
     "BAD_DOORSTROOMPUNT": row(rmc_regio_code="x"),
+    "BAD_HOLIDAY_REGION": row(vakantieregio="Oost"),
 }
 
 

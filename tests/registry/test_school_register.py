@@ -54,6 +54,7 @@ async def test_both_headers_and_both_line_ends_are_read(
         "phone": "0730000000",
         "website": None,  # a single space
         "students": None,
+        "holiday_region": "ZUID",
         "fictitious": False,
         "source": "duo",
         "digest": "",

@@ -13,7 +13,7 @@ import pytest
 
 from tests.hub_kit import codes
 from tests.resolvers.access_kit import EMPLOYER, POINT, SCHOOL, TOWN, Scene, open_scene, today
-from tests.resolvers.test_uitval import UITVAL, Placed, placed, presumed, report, sequenced, told
+from tests.resolvers.uitval_kit import UITVAL, Placed, placed, presumed, report, sequenced, told
 
 if TYPE_CHECKING:
     from registry.migrate import Logins

@@ -374,6 +374,20 @@ async def test_a_cursor_that_the_log_has_not_reached_is_no_place_to_wait_at(worl
     assert world.streaming.place(TOWN, str(cursor)).pos == 0
 
 
+async def test_a_log_that_lost_its_tail_ends_the_streams_that_read_further(scene: Scene, world: World) -> None:
+    """A restore that nobody renewed: who waited on would pass over what is numbered below."""
+    seer = "employer:90000001#mentor"
+    query = "subscription { events { pos } }"
+    client = await world.client(seer, query=query)
+    await world.telling.many(seer, 5)
+    await client.until(5)
+    await scene.owner.execute("DELETE FROM event_log WHERE seer = $1 AND pos > 3", seer)
+    await scene.owner.execute("UPDATE stream_head SET pos = 3 WHERE seer = $1", seer)
+    code, cursor = await client.end()
+    assert code == "EPOCH_CHANGED"
+    assert world.streaming.place(seer, cursor).pos == 0
+
+
 async def test_a_cursor_of_another_party_is_refused(world: World) -> None:
     code, _ = await world.refused(TOWN, world.streaming.cursor(SCHOOL, _position(1, 1)))
     assert code == "BAD_CURSOR"

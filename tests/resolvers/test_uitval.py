@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
-from uuid import UUID
+from typing import TYPE_CHECKING
 
 import pytest
 
-from registry.migrate import role_prefix
 from tests.hub_kit import codes
 from tests.resolvers.access_kit import EMPLOYER, OTHER_TOWN, POINT, SCHOOL, TOWN, Scene, open_scene, today
+from tests.resolvers.uitval_kit import UITVAL, placed, presumed, report, sequenced, told, types_about
 
 if TYPE_CHECKING:
     from registry.migrate import Logins
-
-KVK = "90000001"
-UITVAL = "uitval { id state basis how endedOn reportedBy }"
-OCCASION = "cursor epoch pos withheld type purpose forget student { id } case { __typename ... on Uitval { id state } }"
 
 
 @pytest.fixture(scope="module")
@@ -27,79 +21,6 @@ async def scene(fresh_database: str, fresh_logins: Logins) -> AsyncIterator[Scen
     async with open_scene(fresh_database, fresh_logins) as made:
         await made.owner.execute("INSERT INTO employer (kvk, name) VALUES ('90000001', 'Bakkerij De Proef')")
         yield made
-
-
-@dataclass
-class Placed:
-    """A student of SCHOOL in a place of EMPLOYER: ids as each of them has it."""
-
-    student: str
-    key: UUID
-    placement: str
-    employers: str
-
-
-async def placed(scene: Scene, kind: str = "WERK", **more: Any) -> Placed:
-    student = await scene.student()
-    begun = await scene.done(
-        SCHOOL,
-        "startPlacement",
-        "placement { id state }",
-        person=student,
-        kind=kind,
-        employer=KVK,
-        **{"from": str(today() - timedelta(days=30)), **more},
-    )
-    key = await scene.key(student)
-    card = await scene.known(key, EMPLOYER)
-    asked = await scene.hub.ask(EMPLOYER, f'{{ candidate(id: "{card}") {{ placements {{ nodes {{ id }} }} }} }}')
-    (own,) = asked["data"]["candidate"]["placements"]["nodes"]
-    return Placed(student, key, begun["placement"]["id"], own["id"])
-
-
-async def report(scene: Scene, who: str, placement: str, **more: Any) -> Any:
-    given = {"how": "ENDED_BY_EMPLOYER", "endedOn": str(today()), "youngPersonKnows": True, **more}
-    fields = UITVAL if who != EMPLOYER else "uitval { id how endedOn pickedUpOn }"
-    return await scene.do(who, "reportUitval", fields, placement=placement, **given)
-
-
-async def sequenced(scene: Scene) -> None:
-    """What waits is given its positions, as the deliverer does it."""
-    token = await scene.owner.fetchval("UPDATE leader SET token = token + 1 WHERE name = 'sequencer' RETURNING token")
-    while await scene.owner.fetchval("SELECT sequence_events($1, 500, interval '5 seconds')", token):
-        pass
-
-
-async def told(scene: Scene, seer: str, fields: str = OCCASION, after: str | None = None) -> list[dict[str, Any]]:
-    """What a party pulls from its stream."""
-    await sequenced(scene)
-    if seer.startswith(("servicepoint", "employer")):
-        fields = "cursor epoch pos withheld type forget candidate { id }"
-    document = f"query Q($after: Cursor) {{ events(first: 100, after: $after) {{ nodes {{ {fields} }} }} }}"
-    body = await scene.hub.ask(seer, document, {"after": after})
-    assert "errors" not in body, body
-    return list(body["data"]["events"]["nodes"])
-
-
-async def types_about(scene: Scene, seer: str, key: UUID) -> list[str]:
-    """Of what a party was told about one young person; asked of the log, whatever is withheld."""
-    await sequenced(scene)
-    rows = await scene.owner.fetch(
-        "SELECT split_part(o.type, '.', 3) AS what FROM event_log e JOIN outbox o ON o.id = e.event"
-        " WHERE e.seer = $1 AND o.student = $2 ORDER BY e.epoch, e.pos",
-        seer,
-        key,
-    )
-    return [row["what"] for row in rows]
-
-
-async def presumed(scene: Scene, key: UUID) -> None:
-    """The end passed and nobody said a word: what the clocks do then."""
-    keeper = role_prefix(await scene.owner.fetchval("SELECT current_database()")) + "_keeper"
-    async with scene.owner.transaction():
-        await scene.owner.execute("UPDATE placement SET state = 'ENDED', to_on = today() - 1 WHERE student = $1", key)
-        await scene.owner.execute(f'SET LOCAL ROLE "{keeper}"')
-        assert await scene.owner.fetchval("SELECT presume_uitval($1, 1)", key) == 1
 
 
 async def test_an_employer_reports_and_lead_and_school_hear_it(scene: Scene) -> None:

@@ -192,7 +192,7 @@ async def test_who_comes_back_is_the_same_student_with_a_new_right(world: World)
     assert await world.db.fetchval("SELECT count(*) FROM student") == 2
 
 
-async def test_a_move_ends_nothing_and_tells_who_has_the_lead(world: World) -> None:
+async def test_a_move_ends_nothing_and_is_due_to_who_has_the_lead(world: World) -> None:
     school = school_of(1)
     async with joined(world, school):
         await sync(world.worker, school.key)
@@ -203,7 +203,11 @@ async def test_a_move_ends_nothing_and_tells_who_has_the_lead(world: World) -> N
         await sync(world.worker, school.key)
     assert [one[2] for one in await rights(world, "1000")] == [True, True]
     assert {row[0] for row in await world.db.fetch("SELECT municipality FROM sight")} == {"GM0758"}
-    assert await told(world) == [("leerling-verhuisd", "1000", WORK, '{"why": "MOVED"}')]
+    assert await told(world) == []
+    due = await world.db.fetch(
+        "SELECT d.seer, d.process FROM due d JOIN harvested h USING (student) WHERE reference = '1000'"
+    )
+    assert [tuple(row) for row in due] == [(WORK, "MOVE")]
 
 
 async def test_a_lead_whose_last_right_ended_returns_to_the_school_that_still_guides(world: World) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from tests.walls.endpoint_rows import endpoints
+from tests.walls.late import fall_due
 from tests.walls.losses import happen
 from tests.walls.rows import insert
 from tests.walls.seers import TIERS, Seer
@@ -74,8 +75,10 @@ async def spread(owner: Any, rng: Random) -> World:
     await _reasons(owner, world, now, rng, counts)
     await _requests(owner, world, rng)
     await _edges(owner, world, now, [row["id"] for row in rest if row["id"] not in set(world.students)])
-    await happen(owner, world.students, [str(one) for one in world.seers if one.party], rng)
-    await endpoints(owner, [str(one) for one in world.seers if one.party])
+    parties = [str(one) for one in world.seers if one.party]
+    await happen(owner, world.students, parties, rng)
+    await fall_due(owner, world.students, parties, rng)
+    await endpoints(owner, parties)
     await _directory(owner, rng)
     await _sources(owner, world)
     commands = [(str(seer), uuid4(), "x", "x", "x") for seer in world.seers if seer.party]

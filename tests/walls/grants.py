@@ -56,7 +56,10 @@ _OWN_SCHOOL = {
 }
 # The keeper's functions are all that commands may do to rights: what they rest on, and the cases.
 _ENDPOINTS = dict.fromkeys(["webhook", "webhook_key", "delivery"], "*")
-_CASES = dict.fromkeys(["support_request", "handover", "handover_try", "safety_net", "lead_offer"], "*")
+_CASES = dict.fromkeys(
+    ["support_request", "handover", "handover_try", "safety_net", "lead_offer", "due", "overdue", "placement_question"],
+    "*",
+)
 # Each its own log; of an event about somebody what it was, and of none who else was told.
 _LOG = {"event_log": "*", "stream_head": "*"}
 _HOOKS = {
@@ -69,6 +72,9 @@ _EVENT = {"outbox": "id type subject_kind student case_type case_n details recor
 _EVENT_ABOUT_NOBODY = {"outbox": "id type subject_kind student details recorded", **_LOG, **_HOOKS}
 _UITVAL = {"uitval": "*"}
 _REPORTED = {"uitval": "student n placement_n how ended_on reported_by reported_at picked_up_at"}
+# What is due is the lead's; what is overdue the late party's and its coordinator's, and nobody's besides it is about.
+_LATE = {"overdue": "*"}
+_DUE = {"due": "id seer student process step case_type case_n due_at reminded_at done_at", **_LATE}
 _SOURCES = {"source": "key party kind protocol harvests answers_live state added_at", "source_run": "*"}
 SELECT: Said = {
     "directory": {**_ALL, **_OFFERS, **_FILLED},
@@ -84,6 +90,7 @@ SELECT: Said = {
         **_OWN_SCHOOL,
         **_EVENT,
         **_UITVAL,
+        **_DUE,
     },
     "municipality": {
         **_ALL,
@@ -96,10 +103,11 @@ SELECT: Said = {
         **_REQUEST,
         **_EVENT,
         **_UITVAL,
+        **_DUE,
     },
-    "service_point": {**_ALL, **_SOURCES, **_OFFERS, **_PARTY, **_STATE, **_CANDIDATE, **_EVENT},
-    "employer": {**_ALL, **_OFFERS, **_PARTY, **_FILLED, **_CANDIDATE, **_KEYS, **_EVENT, **_REPORTED},
-    "coordinator": {**_ALL, **_SOURCES, **_OFFERS, **_PARTY, **_STATE, **_HISTORY, **_EVENT_ABOUT_NOBODY},
+    "service_point": {**_ALL, **_SOURCES, **_OFFERS, **_PARTY, **_STATE, **_CANDIDATE, **_EVENT, **_LATE},
+    "employer": {**_ALL, **_OFFERS, **_PARTY, **_FILLED, **_CANDIDATE, **_KEYS, **_EVENT, **_REPORTED, **_LATE},
+    "coordinator": {**_ALL, **_SOURCES, **_OFFERS, **_PARTY, **_STATE, **_HISTORY, **_EVENT_ABOUT_NOBODY, **_LATE},
     "national": {
         **_ALL,
         **_SOURCES,
@@ -109,12 +117,13 @@ SELECT: Said = {
         **_HISTORY,
         **_EVENT_ABOUT_NOBODY,
         "contact_point_history": "*",
+        "figure_overdue": "*",
     },
     "command": {**_ALL, **_PARTY, **_STATE, **_HISTORY, "contact_point_history": "*", "command": "*"},
     "scribe": {},
     "keeper": {
         **dict.fromkeys(["sight", "access", "student", "consent", "lead", "access_rule", "link"], "*"),
-        **dict.fromkeys(["covers", "municipality", "region"], "*"),
+        **dict.fromkeys(["covers", "municipality", "region", "school", "holiday", "clock"], "*"),
         **dict.fromkeys(["placement", "employer", "opportunity", "uitval", "uitval_move"], "*"),
         "student_profile": "student age_band",
         "party": "key from_at until_at",
@@ -148,7 +157,7 @@ _KEPT = {
 _POST = "state holder organisation hours mandate schools_represented since"
 UPDATE: Said = {"command": {"contact_point": "*", "coordinator_post": _POST}, "keeper": _KEPT}
 # The worker: everything, but `sight` is the keeper's, `read` the scribe's, and `migration` the owner's.
-WORKER_READS_ONLY = ("sight", "read", "migration", "access_rule", "uitval_move", "webhook_progress")
+WORKER_READS_ONLY = ("sight", "read", "migration", "access_rule", "uitval_move", "webhook_progress", "clock")
 GUARDED = [
     "access",
     "command",
@@ -160,6 +169,7 @@ GUARDED = [
     "covers",
     "credential",
     "delivery",
+    "due",
     "event_log",
     "handover",
     "handover_try",
@@ -169,7 +179,9 @@ GUARDED = [
     "link",
     "opportunity",
     "outbox",
+    "overdue",
     "placement",
+    "placement_question",
     "safety_net",
     "sidecar",
     "sight",
@@ -215,10 +227,13 @@ CALLED = {
     "test_webhook",
     "replay_webhook",
     "disable_webhook",
+    "answer_placement_end",
+    "close_due",
 }
-DEFINERS = (
-    {"keep_sight", "keep_sight_place", "keep_lead", "end_with_consent", "end_with_reason"} | CALLED | {"take_inbound"}
-)
+FOLLOW = {"uitval_due", "placement_due", "move_due", "lead_due", "lead_closed"}  # triggers
+OF_WORKER = {"take_inbound", "clocks_tick"}
+DEFINERS = {"keep_sight", "keep_sight_place", "keep_lead", "end_with_consent", "end_with_reason"} | CALLED
+DEFINERS |= FOLLOW | OF_WORKER
 
 _COLUMNS = """
 SELECT r.role, c.relname AS name, p.privilege,
@@ -289,13 +304,14 @@ PROPS: Mapping[str, str] = {
         WHERE p.pronamespace = 'public'::regnamespace AND p.prosecdef AND r <> 'keeper'
         AND has_function_privilege(g.prefix || r, p.oid, 'EXECUTE')
         AND NOT (r = 'command' AND p.proname = ANY (g.called))
-        AND NOT (r = 'worker' AND p.proname = 'take_inbound')""",
+        AND NOT (r = 'worker' AND p.proname IN ('take_inbound', 'clocks_tick'))""",
     "a function that only the keeper asks can be called": """
         SELECT p.proname || ' by ' || r FROM g, unnest(g.roles) r, pg_proc p
         WHERE p.pronamespace = 'public'::regnamespace AND r <> 'keeper'
         AND p.proname IN ('guides', 'leads', 'covering', 'agreed_to_continue', 'place_reason', 'tell', 'places',
             'followers', 'employer_of', 'keep_placement_reasons', 'close_placement', 'uitval_told', 'presume_uitval',
-            'end_uitval_reasons', 'hold_webhook')
+            'end_uitval_reasons', 'make_due', 'start_clock', 'end_due', 'start_uitval_clock', 'end_by_date',
+            'ask_about_end', 'pass_due', 'lapse_lead', 'hold_webhook')
         AND has_function_privilege(g.prefix || r, p.oid, 'EXECUTE')""",
     "a view does not ask with the reader's rights": """
         SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'v'

@@ -47,6 +47,9 @@ READ = (
     "webhook",
     "webhook_key",
     "delivery",
+    "due",
+    "overdue",
+    "figure_overdue",
 )
 Row = Mapping[str, Any]
 Case = tuple[UUID, int]

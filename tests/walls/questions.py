@@ -7,6 +7,7 @@ from typing import Any
 
 from tests.walls.case_operations import GIVEN
 from tests.walls.directory_operations import DIRECTORY
+from tests.walls.due_operations import FALLEN_DUE, LATENESS
 from tests.walls.endpoints import ENDPOINTS, OWN
 from tests.walls.event_operations import EVENTS
 from tests.walls.happened import HAPPENED
@@ -15,7 +16,7 @@ from tests.walls.oracle import instant
 from tests.walls.seers import TIERS, Seer
 from tests.walls.walls import Walls
 
-OPERATIONS = (*PEOPLE, *CASES, *GIVEN, *EVENTS, *ENDPOINTS, *DIRECTORY)
+OPERATIONS = (*PEOPLE, *CASES, *GIVEN, *EVENTS, *FALLEN_DUE, *ENDPOINTS, *DIRECTORY)
 PLAIN: Mapping[str, tuple[str, ...]] = {
     "student_profile": ("student",),
     "placement": ("student", "n"),
@@ -40,6 +41,9 @@ PLAIN: Mapping[str, tuple[str, ...]] = {
     "webhook_key": ("webhook", "n"),
     "delivery": ("webhook", "epoch", "pos"),
     "webhook_progress": ("webhook",),
+    "due": ("id",),
+    "overdue": ("id",),
+    "figure_overdue": ("region", "items"),
     "access": ("student", "case_type", "case_n", "ends_at", "ended_at"),
 }
 INSTANTS = ("until_identified", "until_given_name", "until_candidate", "seen_until")
@@ -57,8 +61,8 @@ async def plain(walls: Walls, seer: Seer, table: str) -> tuple[Keys, Keys]:
     columns = PLAIN[table]
     rows = await walls.plain(seer, f"SELECT {', '.join(columns)} FROM {table}")
     found = {row[0] if len(columns) == 1 else tuple(map(instant, row)) for row in rows or ()}
-    said = {**HAPPENED, **OWN}
-    return found, said[table](walls.oracle, seer) if table in said else getattr(walls.oracle, table)(seer)
+    told = {**HAPPENED, **LATENESS, **OWN}
+    return found, told[table](walls.oracle, seer) if table in told else getattr(walls.oracle, table)(seer)
 
 
 def _tier(row: Any, now: Any) -> str:

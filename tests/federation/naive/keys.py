@@ -20,9 +20,12 @@ TABLES = {
     "Employer": ("employer", "kvk"),
     "Opportunity": ("opportunity", "id"),
     "ContactPoint": ("contact_point", "id"),
+    "DueItem": ("due", "id"),
+    "OverdueItem": ("overdue", "id"),
 }
+NO_ENTITIES = ("ContactPoint", "DueItem", "OverdueItem")
 ENTITIES = {
-    **{name: column for name, (_, column) in TABLES.items() if name != "ContactPoint"},
+    **{name: column for name, (_, column) in TABLES.items() if name not in NO_ENTITIES},
     "Student": "id",
     "Candidate": "id",
 }
@@ -40,6 +43,8 @@ def in_contract(eyes: Eyes, kind: str) -> bool:
     """Whether the role has the type at all."""
     if kind in ("Student", "Candidate"):
         return eyes.role in (STUDENTS if kind == "Student" else CANDIDATES)
+    if kind in ("DueItem", "OverdueItem"):
+        return eyes.role in (STUDENTS if kind == "DueItem" else (*STUDENTS, *CANDIDATES, "COORDINATOR"))
     return kind in TABLES or eyes.role in BELOW.get(kind, ())
 
 
@@ -63,6 +68,8 @@ def by_id(eyes: Eyes, identity: str, only: str | None = None) -> Thing | None:
         hidden = found and (
             (kind == "Opportunity" and found["id"] not in eyes.opportunity_ids)
             or (kind == "ContactPoint" and not eyes.sees_contact(found))
+            or (kind == "DueItem" and not eyes.sees_due(found))
+            or (kind == "OverdueItem" and not eyes.sees_overdue(found))
         )
         return None if hidden else thing(kind, found)
     for one in _people(eyes, kind, key.partition(".")[0]):

@@ -137,6 +137,14 @@ class Eyes:
             u for student in self.sights for u in self.world.all("uitval", "student", student) if self.sees_uitval(u)
         ]
 
+    def sees_due(self, row: Row) -> bool:
+        """What is to be done, of the own party, as long as it sees for whom."""
+        return row["seer"] == self.seer and row["done_at"] is None and self.as_candidate(row["student"])
+
+    def sees_overdue(self, row: Row) -> bool:
+        """Who is late sees it, and the coordinator of its region."""
+        return bool(row["region"] == self.key if self.role == "COORDINATOR" else row["late_seer"] == self.seer)
+
     def occasion(self, position: Row) -> Row | None:
         """What stands behind a position of the own log, while it may be told.
 

@@ -12,7 +12,17 @@ from tests.federation.naive.pages import LATEST, Keys, Slice, among, not_after, 
 from tests.federation.naive.rights import Eyes
 from tests.federation.naive.rows import Row
 
-PERSONS = ("Student", "Candidate", "Placement", "Credential", "Uitval", "SupportRequest", "WarmHandover", "Event")
+PERSONS = (
+    "Student",
+    "Candidate",
+    "Placement",
+    "Credential",
+    "Uitval",
+    "SupportRequest",
+    "WarmHandover",
+    "Event",
+    "DueItem",
+)
 
 
 @dataclass(frozen=True)

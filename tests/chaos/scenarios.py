@@ -1,0 +1,84 @@
+"""What is done to the hub while it works; each scenario ends with the history checked."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from tests.chaos.points import POINTS, Point
+from tests.chaos.rig import Rig
+from tests.chaos.world import Place
+
+STRIKES = 30.0  # seconds in which a point must be reached
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One run: what is printed, and what was wrong with it."""
+
+    name: str
+    seed: int
+    accepted: int
+    delivered: int
+    wrong: list[str]
+    more: str = ""
+
+
+async def load(rig: Rig, taken: list[list[Place]], doors: int = 1) -> None:
+    """Young people lose all their jobs: at once among each other, one after the other for each of them."""
+    await asyncio.gather(*[rig.lose(places, n % doors) for n, places in enumerate(taken)])
+
+
+async def run_of(rig: Rig, name: str, seed: int, act: Callable[[], Coroutine[Any, Any, str | None]]) -> Outcome:
+    """Does it, waits until all is delivered, and checks everything since the rig was made."""
+    accepted, delivered = len(rig.history.accepted), rig.history.delivered()
+    more = await act() or ""
+    await rig.settle()
+    return Outcome(
+        name, seed, len(rig.history.accepted) - accepted, rig.history.delivered() - delivered, await rig.check(), more
+    )
+
+
+async def killed_at(rig: Rig, point: Point, seed: int) -> Outcome:
+    """One process dies at a named point, under load, and is started again."""
+    trap = rig.traps[point.process]
+
+    async def act() -> str:
+        taken = await rig.world.take(6)
+        trap.arm(point.at, passes=point.passes, nth=random.Random(seed).randint(1, point.most))
+        loading = asyncio.create_task(load(rig, taken))
+        try:
+            await asyncio.wait_for(trap.struck.wait(), STRIKES)
+        except TimeoutError:
+            trap.at = None
+            await loading
+            raise
+        await loading
+        return "killed"
+
+    try:
+        return await run_of(rig, point.name, seed, act)
+    except TimeoutError:
+        return Outcome(point.name, seed, 0, 0, ["the point was not reached, or the hub did not come back"])
+
+
+async def points(rig: Rig, times: int, seed: int) -> list[Outcome]:
+    outcomes = []
+    for point in POINTS:
+        for n in range(times):
+            outcomes.append(await killed_at(rig, point, seed + n))
+            tell(outcomes[-1])
+    return outcomes
+
+
+def tell(outcome: Outcome) -> None:
+    """One line per run."""
+    verdict = "ok" if not outcome.wrong else "LOST: " + "; ".join(outcome.wrong[:5])
+    print(
+        f"{outcome.name:<55} seed {outcome.seed:<6} accepted {outcome.accepted:<5} delivered {outcome.delivered:<5}"
+        f" {outcome.more} {verdict}",
+        flush=True,
+    )
