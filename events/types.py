@@ -114,7 +114,6 @@ TYPES: Final[tuple[EventType, ...]] = (
     _student(
         "regie-overgedragen", "the old and the new lead", "De regie is overgedragen.", "The lead has passed to another."
     ),
-    _student("leerling-verhuisd", LEAD, "Een leerling is verhuisd.", "A student has moved."),
     _student(
         "kandidaat-voorgedragen",
         "the service point",
