@@ -1,4 +1,4 @@
-"""What docs/events/ says of every type of event: a JSON schema each, and one table of them all; printed from the code."""
+"""What docs/events/ says of every type of event: a JSON schema each, and one table of them all."""
 
 from __future__ import annotations
 
