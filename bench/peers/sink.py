@@ -30,7 +30,7 @@ async def _meet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
             if not challenge:
                 path = head.split(b" ")[1].decode().strip("/")
                 RECEIVED.append((path, str(told["id"]), time.time()))
-    except (asyncio.IncompleteReadError, ConnectionError):
+    except (asyncio.IncompleteReadError, asyncio.CancelledError, ConnectionError):
         writer.close()
 
 

@@ -103,7 +103,11 @@ class Listener:
     async def _by_socket(self) -> AsyncIterator[tuple[Heard, str]]:
         address = f"ws://127.0.0.1:{self.rig.doors[self.door]}/graphql"
         socket = await connect(
-            address, subprotocols=[Subprotocol("graphql-transport-ws")], proxy=None, compression=None, ping_interval=None
+            address,
+            subprotocols=[Subprotocol("graphql-transport-ws")],
+            proxy=None,
+            compression=None,
+            ping_interval=None,
         )
         try:
             hello = {"type": "connection_init", "payload": {"authorization": f"Bearer {self.rig.tokens[self.seer]}"}}

@@ -1,7 +1,7 @@
 """The moments at which a process is killed: one table of named points.
 
-    gateway    a report: BEGIN -> its statements -> COMMIT -> the payload is read -> bytes to the client
-    deliverer  sequence_events: asked -> at work -> answered
+gateway    a report: BEGIN -> its statements -> COMMIT -> the payload is read -> bytes to the client
+deliverer  sequence_events: asked -> at work -> answered
 """
 
 from __future__ import annotations

@@ -34,9 +34,7 @@ async def load(rig: Rig, taken: list[list[Place]], doors: int = 1) -> None:
     await asyncio.gather(*[rig.lose(places, n % doors) for n, places in enumerate(taken)])
 
 
-async def run_of(
-    rig: Rig, name: str, seed: int, act: Callable[[], Coroutine[Any, Any, str | None]]
-) -> Outcome:
+async def run_of(rig: Rig, name: str, seed: int, act: Callable[[], Coroutine[Any, Any, str | None]]) -> Outcome:
     """Does it, waits until all is delivered, and checks everything since the rig was made."""
     accepted, delivered = len(rig.history.accepted), rig.history.delivered()
     more = await act() or ""

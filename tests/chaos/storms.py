@@ -71,7 +71,9 @@ async def clients_cut(rig: Rig, cuts: int, seed: int) -> Outcome:
         await rig.settle()
     door = len(rig.doors) - 1
     pairs = [(seer, kind) for seer in (SCHOOL, TOWN) for kind in KINDS]
-    listeners = [Listener(rig, seer, kind, door, rig.cursors[seer], random.Random(rng.random())) for seer, kind in pairs]
+    listeners = [
+        Listener(rig, seer, kind, door, rig.cursors[seer], random.Random(rng.random())) for seer, kind in pairs
+    ]
     began = {seer: _head(rig, seer) for seer in RECEIVERS}
     wrong: list[str] = []
 
