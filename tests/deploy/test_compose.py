@@ -50,9 +50,9 @@ def test_every_secret_in_it_stands_in_the_example_without_a_value() -> None:
 
 def test_its_commands_hosts_and_volumes_are_there() -> None:
     known = services()
-    assert set(known) == {"postgres", "migrate", "logins", "hub"}
+    assert set(known) == {"postgres", "migrate", "logins", "hub", "deliver"}
     commands = {entry.name for entry in COMMANDS}
-    for name in ("migrate", "hub"):
+    for name in ("migrate", "hub", "deliver"):
         command = re.search(r"^    command: (\S+)$", known[name], re.MULTILINE)
         assert command is not None
         assert command[1] in commands
@@ -61,7 +61,7 @@ def test_its_commands_hosts_and_volumes_are_there() -> None:
         assert (DEPLOY / host).exists()
     assert (DEPLOY.parent / "deploy" / "Containerfile").exists()
     # A login that owns nothing serves; the owner's is the migration's alone.
-    assert "spil_owner" not in known["hub"]
+    assert "spil_owner" not in known["hub"] + known["deliver"]
     assert re.search(r"127\.0\.0\.1:8000:8000", known["hub"])
 
 
