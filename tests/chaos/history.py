@@ -1,6 +1,6 @@
-"""The history checker: what was accepted, what was delivered, and what the registry says happened, held against each other.
+"""The history checker: what was accepted, what was delivered, and what the registry says, held against each other.
 
-    accepted = delivered     every loss that was accepted reached everybody who should hear it, and nobody else, once per stream
+    accepted = delivered     every loss that was accepted reached all who should hear it, once per stream, and nobody else
     no hole                  each (seer, epoch) as its receivers got it is 1, 2, 3 ...
     order                    of one young person every receiver heard in the order in which it was accepted
     effects once             per accepted key one idempotency row, one uitval, one event; per net one reason
@@ -50,6 +50,7 @@ class History:
 
     accepted: list[tuple[Place, str]] = field(default_factory=list)
     heard: dict[str, dict[tuple[int, int], Heard]] = field(default_factory=lambda: defaultdict(dict))
+    brought: dict[str, list[Heard]] = field(default_factory=lambda: defaultdict(list))  # by webhook, as it came
     contradictions: list[str] = field(default_factory=list)
 
     def hears(self, seer: str, event: Heard) -> bool:
@@ -64,8 +65,10 @@ class History:
         return sum(len(one) for one in self.heard.values())
 
 
-async def check(owner: str, history: History, hears: Mapping[UUID, frozenset[str]], seers: Sequence[str]) -> list[str]:
-    """What is wrong, in sentences; nothing when all is well."""
+async def check(
+    owner: str, history: History, hears: Mapping[UUID, frozenset[str]], seers: Sequence[str], *, brought: bool = False
+) -> list[str]:
+    """What is wrong, in sentences; nothing when all is well. `brought`: the webhooks too have all that there is."""
     connection = await asyncpg.connect(owner)
     try:
         uitval = {(row["student"], row["placement_n"]): row for row in await connection.fetch(UITVAL)}
@@ -78,6 +81,8 @@ async def check(owner: str, history: History, hears: Mapping[UUID, frozenset[str
     wanted = _wanted(history, hears, uitval, sight, wrong)
     for seer in seers:
         wrong += _stream(seer, history.heard[seer], wanted[seer])
+        if brought:
+            wrong += _brought(seer, history.brought[seer], history.heard[seer], wanted[seer])
     wrong += [f"{name}: {many} where {different} should be" for name, many, different in once if many != different]
     wrong += [f"the log of {r['seer']} has a hole" for r in logs if (r["min"], r["max"]) != (1, r["count"])]
     counts = {row[0]: row[1] for row in once}
@@ -124,11 +129,29 @@ def _stream(seer: str, heard: Mapping[tuple[int, int], Heard], wanted: list[tupl
     wrong += [f"{seer} heard {case}, and should not" for case in set(told) - ids]
     wrong += [f"{seer} heard {case} at {many} positions" for case, many in times.items() if many > 1]
     wrong += [f"{seer}: withheld at {place}" for place, event in heard.items() if event.withheld]
-    place_of = {case: index for index, case in enumerate(told)}
-    last: dict[UUID, int] = {}
+    return wrong + _order(seer, told, wanted)
+
+
+def _order(who: str, told: Sequence[str | None], wanted: list[tuple[UUID, str]]) -> list[str]:
+    """Of one young person, by when each case was told first."""
+    place_of: dict[str | None, int] = {}
+    for index, case in enumerate(told):
+        place_of.setdefault(case, index)
+    wrong, last = [], dict[UUID, int]()
     for student, case in wanted:
         place = place_of.get(case, -1)
         if 0 <= place < last.get(student, -1):
-            wrong.append(f"{seer} heard {case} before what was accepted earlier")
+            wrong.append(f"{who} heard {case} before what was accepted earlier")
         last[student] = max(last.get(student, -1), place)
     return wrong
+
+
+def _brought(
+    seer: str, came: list[Heard], known: Mapping[tuple[int, int], Heard], wanted: list[tuple[UUID, str]]
+) -> list[str]:
+    """By webhook each comes at least once, as the log has it."""
+    who = f"{seer} by webhook"
+    places = {(event.epoch, event.pos) for event in came}
+    wrong = [f"{who} never got {place}" for place in sorted(set(known) - places)]
+    wrong += [f"{who} got another event at {e.epoch}.{e.pos}" for e in came if known.get((e.epoch, e.pos)) != e]
+    return wrong + _order(who, [event.case for event in came if event.type == REPORTED], wanted)

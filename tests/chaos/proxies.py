@@ -26,12 +26,13 @@ TRUE = b"\x00\x01\x00\x00\x00\x01\x01"  # a row of one column: true
 class Moment:
     """One message on a connection to Postgres, or one piece of an answer to a client, and what went before."""
 
-    side: str  # ASK: to Postgres; ANSWER: from it; BYTES: to the client of a gateway
+    side: str  # ASK: to Postgres; ANSWER: from it; BYTES: to the client of a gateway; HALF: to a webhook's receiver
     kind: str = ""  # the letter of the message
     text: str = ""  # the statement that it belongs to
     in_command: bool = False  # the transaction is a command's
     answers: int = 0  # of that transaction so far
     row: bytes = b""  # the last row that came
+    rows: int = 0  # of this statement so far
 
 
 @dataclass
@@ -90,6 +91,7 @@ class Talk:
             kind = chr(message[0])
             if kind == "D":
                 self._now.row = message[5:]
+                self._now.rows += 1
             self._now.answers += kind == "Z"
             found.append((message, self._moment("ANSWER", kind)))
         return found
@@ -104,11 +106,11 @@ class Talk:
             name, text, _ = body.split(b"\0", 2)
             self._statements[name], now.text = text.decode(), ""
         elif kind == "B":
-            now.text = self._statements.get(body.split(b"\0", 2)[1], "")
+            now.text, now.rows = self._statements.get(body.split(b"\0", 2)[1], ""), 0
 
     def _moment(self, side: str, kind: str) -> Moment:
         now = self._now
-        return Moment(side, kind, now.text, now.in_command, now.answers, now.row)
+        return Moment(side, kind, now.text, now.in_command, now.answers, now.row, now.rows)
 
     @staticmethod
     def _cut(heard: bytearray, *, typed: bool) -> bytes:

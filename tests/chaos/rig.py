@@ -25,6 +25,7 @@ from spil.demo import ISSUER_PATH
 from spil.server import listen, serve
 from tests.chaos.history import Heard, History, check
 from tests.chaos.proxies import Trap, before_gateway, before_postgres
+from tests.chaos.sinks import Sink, sink_for
 from tests.chaos.servers import Postgres, Process, free_port, kept
 from tests.chaos.world import EMPLOYERS, RECEIVERS, Place, World, body_of, make_world, new_key
 from wire.client import post_form
@@ -33,7 +34,12 @@ PULL = """query Pull($after: Cursor) { events(first: 100, after: $after) {
     edges { cursor node { epoch pos withheld type case { __typename ... on Uitval { id } } } } } }"""
 AGAIN = frozenset({"UNAVAILABLE", "TOO_SLOW", "INTERNAL", "READS_LOG_UNAVAILABLE"})
 WAITING = "SELECT count(*) FROM outbox WHERE sequenced_at IS NULL"
+TO_BRING = "SELECT count(*) FROM delivery WHERE state IN ('WAITING', 'SENDING')"
+UNVERIFIED = "SELECT count(*) FROM webhook WHERE state = 'PENDING'"
+HOOK = "mutation Hook($input: CreateWebhookInput!) { createWebhook(input: $input) { webhook { id } } }"
 PATIENCE, TRIES = 60.0, 400
+DRAINING = 120.0  # a lease of thirty seconds, and a retry or two
+OIN = "00000001999999999000"
 
 
 class Refused(Exception):
@@ -51,6 +57,7 @@ class Rig:
     tokens: Mapping[str, str]
     client: httpx.AsyncClient
     deliverer: Callable[[], AbstractAsyncContextManager[Trap]]  # another one
+    sink: Sink
     history: History = field(default_factory=History)
     cursors: dict[str, str] = field(default_factory=dict)
     repeats: int = 0
@@ -96,20 +103,35 @@ class Rig:
     async def settle(self) -> int:
         """Waits until nothing waits for a position, and pulls every stream; how many events were new."""
         async with asyncio.timeout(PATIENCE):
-            while await self.waiting():
+            while await self.count(WAITING):
                 await asyncio.sleep(0.05)
         return sum([await self.pull(seer) for seer in RECEIVERS])
 
-    async def waiting(self) -> int:
+    async def count(self, question: str) -> int:
+        """What the registry's owner counts."""
         connection = await asyncpg.connect(self.world.owner)
         try:
-            found: int = await connection.fetchval(WAITING)
+            found: int = await connection.fetchval(question)
             return found
         finally:
             await connection.close()
 
-    async def check(self) -> list[str]:
-        return await check(self.world.owner, self.history, self.world.hears, RECEIVERS)
+    async def hook(self, seer: str, path: str = "") -> None:
+        """A webhook for a receiver, verified; `path` beside the one for its own events."""
+        given = {"key": new_key(), "url": f"http://{self.sink.place}/{path or RECEIVERS.index(seer)}"}
+        await self.ask(seer, orjson.dumps({"query": HOOK, "variables": {"input": given}}))
+        async with asyncio.timeout(PATIENCE):
+            while await self.count(UNVERIFIED):
+                await asyncio.sleep(0.05)
+
+    async def drain(self) -> None:
+        """Waits until nothing is to be brought to webhooks."""
+        async with asyncio.timeout(DRAINING):
+            while await self.count(TO_BRING):
+                await asyncio.sleep(0.1)
+
+    async def check(self, *, brought: bool = False) -> list[str]:
+        return await check(self.world.owner, self.history, self.world.hears, RECEIVERS, brought=brought)
 
 
 def heard(node: Mapping[str, Any]) -> Heard:
@@ -125,22 +147,26 @@ async def rig_on(postgres: Postgres, gateways: int = 1) -> AsyncIterator[Rig]:
         logs = Path(stack.enter_context(TemporaryDirectory(prefix="chaos")))
         issuer = await stack.enter_async_context(_issuer(world))
         key = os.urandom(32).hex()
+        numbers, sink = itertools.count(), await stack.enter_async_context(sink_for(RECEIVERS))
         doors, traps = [], {}
         for n in range(gateways):
-            door, trap = await stack.enter_async_context(_gateway(world, key, issuer, logs / f"gateway-{n}"))
+            door, trap = await stack.enter_async_context(_gateway(world, key, sink.place, issuer, logs / f"gateway-{n}"))
             doors.append(door)
             traps["gateway" if n == 0 else f"gateway {n}"] = trap
-        numbers = itertools.count()
 
         def deliverer() -> AbstractAsyncContextManager[Trap]:
-            return _deliverer(world, key, logs / f"deliverer-{next(numbers)}")
+            return _deliverer(world, key, sink.place, logs / f"deliverer-{next(numbers)}")
 
         traps["deliverer"] = await stack.enter_async_context(deliverer())
         tokens = {seer: await _token(issuer, seer) for seer in (*RECEIVERS, *EMPLOYERS)}
         limits = httpx.Limits(max_connections=64, max_keepalive_connections=64)
         client = httpx.AsyncClient(trust_env=False, timeout=10, verify=False, limits=limits)  # loopback, without TLS
         await stack.enter_async_context(client)
-        yield Rig(postgres, world, doors, traps, tokens, client, deliverer)
+        rig = Rig(postgres, world, doors, traps, tokens, client, deliverer, sink)
+        sink.history, sink.trap = rig.history, traps["deliverer"]
+        for seer in RECEIVERS:
+            await rig.hook(seer)
+        yield rig
 
 
 @contextlib.asynccontextmanager
@@ -171,7 +197,9 @@ async def _token(issuer: str, seer: str) -> str:
 
 
 @contextlib.asynccontextmanager
-async def _gateway(world: World, key: str, issuer: str, log: Path) -> AsyncIterator[tuple[int, Trap]]:
+async def _gateway(
+    world: World, key: str, sink: str, issuer: str, log: Path
+) -> AsyncIterator[tuple[int, Trap]]:
     process = Process("gateway", ("-m", "tests.chaos.gateway", issuer), {}, log, "gateway ready")
     trap = Trap(process)
     async with before_postgres(world.logins.gateway, trap) as url:
@@ -181,6 +209,7 @@ async def _gateway(world: World, key: str, issuer: str, log: Path) -> AsyncItera
             "SPIL_DIRECTORY_URL": world.logins.directory,
             "SPIL_WORKER_URL": world.logins.worker,
             "SPIL_CURSOR_KEY": key,
+            "SPIL_WEBHOOK_PRIVATE_HOSTS": sink,
             "SPIL_RATE": "100000",
             "SPIL_BURST": "100000",
             "PORT": str(port),
@@ -190,7 +219,7 @@ async def _gateway(world: World, key: str, issuer: str, log: Path) -> AsyncItera
 
 
 @contextlib.asynccontextmanager
-async def _deliverer(world: World, key: str, log: Path) -> AsyncIterator[Trap]:
+async def _deliverer(world: World, key: str, sink: str, log: Path) -> AsyncIterator[Trap]:
     process = Process("deliverer", ("-m", "spil", "deliver"), {}, log, "deliver begins")
     trap = Trap(process)
     async with before_postgres(world.logins.worker, trap) as url:
@@ -198,6 +227,8 @@ async def _deliverer(world: World, key: str, log: Path) -> AsyncIterator[Trap]:
             "SPIL_GATEWAY_URL": world.logins.gateway,
             "SPIL_WORKER_URL": url,
             "SPIL_CURSOR_KEY": key,
+            "SPIL_OIN": OIN,
+            "SPIL_WEBHOOK_PRIVATE_HOSTS": sink,
         }
         async with kept(process):
             yield trap

@@ -65,13 +65,25 @@ async def killed_at(rig: Rig, point: Point, seed: int) -> Outcome:
 
 
 async def points(rig: Rig, times: int, seed: int, names: Sequence[str] = ()) -> list[Outcome]:
-    """Every point so many times; `names`: only those whose name holds one of these words."""
+    """Every point so many times; after each round what webhooks brought. `names`: words of those that are wanted."""
     outcomes = []
-    for point in [one for one in POINTS if not names or any(word in one.name for word in names)]:
-        for n in range(times):
+    for n in range(times):
+        for point in [one for one in POINTS if not names or any(word in one.name for word in names)]:
             outcomes.append(await killed_at(rig, point, seed + n))
             tell(outcomes[-1])
+        outcomes.append(await webhooks_drained(rig, seed + n))
+        tell(outcomes[-1])
     return outcomes
+
+
+async def webhooks_drained(rig: Rig, seed: int) -> Outcome:
+    """Everything so far has come by webhook too: what a killed deliverer had leased, another one brings."""
+    await rig.settle()
+    before = sum(map(len, rig.history.brought.values()))
+    await rig.drain()
+    came = sum(map(len, rig.history.brought.values()))
+    wrong = await rig.check(brought=True)
+    return Outcome("all of it by webhook", seed, len(rig.history.accepted), came, wrong, f"{came - before} late")
 
 
 def tell(outcome: Outcome) -> None:
