@@ -1,6 +1,6 @@
 """The history checker: what was accepted, what was delivered, and what the registry says, held against each other.
 
-    accepted = delivered     every loss that was accepted reached all who should hear it, once per stream, and nobody else
+    accepted = delivered     every accepted loss reached all who should hear it, once per stream, and nobody else
     no hole                  each (seer, epoch) as its receivers got it is 1, 2, 3 ...
     order                    of one young person every receiver heard in the order in which it was accepted
     effects once             per accepted key one idempotency row, one uitval, one event; per net one reason
@@ -28,7 +28,8 @@ ONCE = """
 SELECT 'keys', count(*), count(DISTINCT (seer, key)) FROM command WHERE name = 'reportUitval'
 UNION ALL SELECT 'uitval', count(*), count(DISTINCT (student, placement_n)) FROM uitval
 UNION ALL SELECT 'events', count(*), count(DISTINCT (student, case_n)) FROM outbox WHERE type LIKE '%.uitval-gemeld.v1'
-UNION ALL SELECT 'nets', count(*), count(DISTINCT student) FROM access WHERE purpose = 'SAFETY_NET' AND ended_at = 'infinity'
+UNION ALL SELECT 'nets', count(*), count(DISTINCT student) FROM access
+    WHERE purpose = 'SAFETY_NET' AND ended_at = 'infinity'
 """
 LOGS = "SELECT seer, epoch, count(*), min(pos), max(pos) FROM event_log GROUP BY 1, 2"
 

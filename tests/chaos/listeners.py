@@ -1,4 +1,4 @@
-"""Receivers whose connection is cut again and again: over WebSocket, over SSE and by pulling; each goes on from its cursor.
+"""Receivers whose connection is cut again and again, by WebSocket, SSE or pulling; each goes on from its cursor.
 
 Law: what one gets is the stream from where it began, each position once and in order; a repeat or a gap ends the run.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -78,7 +78,7 @@ class Listener:
         finally:
             writer.transport.abort()  # the cut: no farewell
 
-    async def _by_pull(self) -> AsyncIterator[tuple[Heard, str]]:
+    async def _by_pull(self) -> AsyncGenerator[tuple[Heard, str], None]:
         while True:
             asked = {"query": PULL, "variables": {"after": self.cursor}}
             async with self._asked("application/json", asked) as reader:
@@ -94,13 +94,13 @@ class Listener:
                 await asyncio.sleep(0.05)
                 return
 
-    async def _by_sse(self) -> AsyncIterator[tuple[Heard, str]]:
+    async def _by_sse(self) -> AsyncGenerator[tuple[Heard, str], None]:
         async with self._asked("text/event-stream", self._listen()) as reader:
             async for line in reader:
                 if line.startswith(b"data: {"):
                     yield _said(orjson.loads(line[6:]))
 
-    async def _by_socket(self) -> AsyncIterator[tuple[Heard, str]]:
+    async def _by_socket(self) -> AsyncGenerator[tuple[Heard, str], None]:
         address = f"ws://127.0.0.1:{self.rig.doors[self.door]}/graphql"
         socket = await connect(
             address,

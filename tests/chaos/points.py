@@ -16,7 +16,7 @@ STATEMENTS = 5  # of a report before its COMMIT, BEGIN among them
 
 @dataclass(frozen=True)
 class Point:
-    """`at` holds at the message; `passes`: the message arrives before the process dies. `most`: the n-th of how many."""
+    """`at` holds at the message; `passes`: it arrives before the process dies. `most`: the n-th of how many."""
 
     name: str
     process: str
@@ -30,17 +30,22 @@ def _sequence(now: Moment) -> bool:
     return "sequence_events" in now.text and now.row == TRUE
 
 
-def _gave(now: Moment) -> bool:
-    return int.from_bytes(now.row[-4:]) > 0
+def _answered(now: Moment, words: str, kinds: str = "C") -> bool:
+    """A statement with these words has ended; `s`: of which only the first row was asked."""
+    return now.side == "ANSWER" and now.kind in kinds and words in now.text
+
+
+def _command(now: Moment) -> bool:
+    return now.kind == "Q" and now.in_command
 
 
 POINTS: tuple[Point, ...] = (
     Point("gateway: before BEGIN reaches Postgres", "gateway",
-          lambda now: now.side == "ASK" and now.kind == "Q" and now.in_command and now.text.startswith("BEGIN"), most=4),
+          lambda now: now.side == "ASK" and _command(now) and now.text.startswith("BEGIN"), most=4),
     Point("gateway: after the n-th statement, before COMMIT", "gateway",
           lambda now: now.side == "ANSWER" and now.kind == "Z" and now.in_command and now.text != "COMMIT", most=24),
     Point("gateway: COMMIT sent, before its answer", "gateway",
-          lambda now: now.side == "ASK" and now.kind == "Q" and now.in_command and now.text == "COMMIT", passes=True, most=4),
+          lambda now: now.side == "ASK" and _command(now) and now.text == "COMMIT", passes=True, most=4),
     Point("gateway: while the payload is read", "gateway",
           lambda now: now.side == "ANSWER" and now.kind == "D" and now.text.startswith("/* employer */"), most=4),
     Point("gateway: answered, before the client's bytes", "gateway",
@@ -50,12 +55,12 @@ POINTS: tuple[Point, ...] = (
     Point("deliverer: sequence_events sent, before its answer", "deliverer",
           lambda now: now.side == "ASK" and now.kind == "S" and _sequence(now), passes=True, most=2),
     Point("deliverer: sequence_events answered", "deliverer",
-          lambda now: now.side == "ANSWER" and now.kind in "Cs" and "sequence_events" in now.text and _gave(now), most=2),
+          lambda now: _answered(now, "sequence_events", "Cs") and int.from_bytes(now.row[-4:]) > 0, most=2),
     Point("webhook: leased, before the request", "deliverer",
-          lambda now: now.side == "ANSWER" and now.kind == "C" and "lease_deliveries" in now.text and now.rows > 0, most=3),
+          lambda now: _answered(now, "lease_deliveries") and now.rows > 0, most=3),
     Point("webhook: request half sent", "deliverer", lambda now: now.side == "HALF", most=6),
     Point("webhook: the receiver's 200, before settling", "deliverer",
           lambda now: now.side == "ASK" and now.kind == "B" and "settle_deliveries" in now.text, most=3),
     Point("webhook: settled", "deliverer",
-          lambda now: now.side == "ANSWER" and now.kind == "C" and "settle_deliveries" in now.text, most=3),
+          lambda now: _answered(now, "settle_deliveries"), most=3),
 )  # fmt: skip

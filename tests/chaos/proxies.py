@@ -1,4 +1,4 @@
-"""Proxies on the sockets of the hub's processes: they read along, and kill a process group at the moment they were told.
+"""Proxies on the sockets of the hub's processes: they read along, and kill a process group at a named moment.
 
 Laws
 1. No product code knows of them: the process reaches its Postgres, and its clients reach it, by another socket.

@@ -13,7 +13,7 @@ from tests.chaos.points import POINTS
 from tests.chaos.rig import Rig, rig_on
 from tests.chaos.scenarios import Outcome, points, tell
 from tests.chaos.servers import postgres
-from tests.chaos.storms import backends_killed, clients_cut, postgres_stopped, zombie
+from tests.chaos.storms import backends_killed, clients_cut, postgres_stopped, receivers_failing, zombie
 from tests.chaos.writers import out_of_order
 
 
@@ -41,6 +41,7 @@ def storms(rig: Rig, length: Length, seed: int) -> Iterator[tuple[str, Callable[
         yield "zombie", lambda n=n: zombie(rig, seed + n)  # type: ignore[misc]
     yield "backends", lambda: backends_killed(rig, length.kills, seed)
     yield "postgres", lambda: postgres_stopped(rig, length.stops, seed)
+    yield "receivers", lambda: receivers_failing(rig, seed)
     yield "writers", lambda: out_of_order(rig, length.events, seed)
 
 

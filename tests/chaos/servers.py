@@ -1,8 +1,8 @@
-"""A Postgres that may be stopped in the middle of everything, and the hub's processes, each in a process group of its own.
+"""A Postgres that may be stopped in the middle of everything, and the hub's processes, each a group of its own.
 
 Laws
-1. It is no demo's Postgres to those who ask, so that `spil deliver` runs on it as an operator runs it; what was committed is
-   written when it says so, as on a server that is kept.
+1. It is no demo's Postgres to those who ask: `spil deliver` runs on it as an operator runs it. A commit is written
+   when it says so (but not forced to the disk: no test pulls the plug).
 2. Only what was started here is ever killed: a process group by its leader, Postgres by its postmaster.
 """
 
@@ -87,7 +87,7 @@ def free_port() -> int:
 
 @dataclass
 class Process:
-    """A process of the hub that is started again when it was killed; `ready` is a word of its first line that says so."""
+    """A process of the hub, started again when it was killed; `ready`: words of the line that says that it is."""
 
     name: str
     arguments: tuple[str, ...]

@@ -15,12 +15,14 @@ from registry.event_log import lag_of
 from tests.chaos.listeners import Listener, compared
 from tests.chaos.rig import Rig
 from tests.chaos.scenarios import Outcome, load, run_of
-from tests.chaos.world import NAME, RECEIVERS, SCHOOL, TOWN
+from tests.chaos.world import NAME, NET_TOWN, RECEIVERS, SCHOOL, TOWN
 
 END_ONE = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE datname = $1 AND pid <> pg_backend_pid() AND usename LIKE '%login%' ORDER BY random() LIMIT 1
 """
+DISABLED = "SELECT count(*) FROM webhook WHERE state = 'DISABLED' AND reason = 'GONE'"
+GONE_PATH = "gone"
 KINDS = ("WebSocket", "SSE", "pull")
 
 
@@ -83,8 +85,9 @@ async def clients_cut(rig: Rig, cuts: int, seed: int) -> Outcome:
         running = [asyncio.create_task(one.run(share, whole, heads[one.seer])) for one in listeners]
 
         async def cut() -> None:
-            while any(one.cuts < share and not task.done() for one, task in zip(listeners, running, strict=True)):
-                await asyncio.sleep(0.05)  # noqa: ASYNC110 - what is polled is six tasks
+            pairs = list(zip(listeners, running, strict=True))
+            while any(one.cuts < share and not task.done() for one, task in pairs):  # noqa: ASYNC110 - six tasks
+                await asyncio.sleep(0.05)
 
         await while_loaded(rig, cut)
         await rig.settle()
@@ -125,7 +128,7 @@ async def zombie(rig: Rig, seed: int) -> Outcome:
                 stopped.send(signal.SIGCONT)
             await load(rig, await rig.world.take(6))
             async with asyncio.timeout(10):
-                while '"because":"replaced"' not in stopped.words():
+                while '"because":"replaced"' not in stopped.words():  # noqa: ASYNC110 - what is polled is a log
                     await asyncio.sleep(0.05)
             after = await lag_of(rig.world.logins.worker)
             if not before.token < replaced.token == after.token:
@@ -136,6 +139,41 @@ async def zombie(rig: Rig, seed: int) -> Outcome:
 
     outcome = await run_of(rig, "zombie leader", seed, act)
     outcome.wrong.extend(wrong)
+    return outcome
+
+
+async def receivers_failing(rig: Rig, seed: int) -> Outcome:
+    """One is killed for a while, one answers 500 at first, one says 200 too late, and one is gone for good."""
+    rng, sink = random.Random(seed), rig.sink
+    await rig.hook(NET_TOWN, GONE_PATH)
+    late = rng.randint(1, 3)
+
+    async def act() -> str:
+        loading = asyncio.create_task(load(rig, await rig.world.take(12)))
+        await asyncio.sleep(rng.uniform(0.2, 0.6))
+        sink.stop()
+        await asyncio.sleep(rng.uniform(0.5, 1.5))
+        await sink.start()
+        await loading
+        await rig.settle()
+        await rig.drain()
+        sink.moods = {
+            str(RECEIVERS.index(SCHOOL)): lambda event, tries: (
+                "FAIL" if tries == 1 and int(event[-1]) % 5 == 0 else "OK"
+            ),
+            str(RECEIVERS.index(TOWN)): lambda event, tries: "LATE" if tries == 1 and int(event[-1]) == late else "OK",
+            GONE_PATH: lambda *_: "GONE",
+        }
+        await load(rig, await rig.world.take(12))
+        await rig.settle()
+        await rig.drain()
+        sink.moods = {}
+        return f"{sum(max(0, tries - 1) for tries in sink.tries.values())} tried again"
+
+    outcome = await run_of(rig, "receivers: killed, 500, late 200, 410", seed, act)
+    outcome.wrong.extend(await rig.check(brought=True))
+    if not await rig.count(DISABLED):
+        outcome.wrong.append("who is gone is still brought events")
     return outcome
 
 

@@ -1,6 +1,6 @@
 """The country of the chaos runs: young people with many jobs each, at employers that report the loss of them.
 
-Of three young people one is followed by a municipality, one has a safety net with another, one has nobody but the school.
+Of three young people one is followed by a municipality, one has a safety net with another, one has the school alone.
 Who should hear of a loss is known here, by how they were made; the checker asks nobody else.
 """
 
@@ -31,7 +31,8 @@ PLACES_EACH = 4
 REPORT = "mutation Report($input: ReportUitvalInput!) { reportUitval(input: $input) { uitval { id endedOn } } }"
 PARTIES = """
 INSERT INTO school (brin, name, kind, municipality, region, fictitious, source, digest, seen_on)
-    SELECT '90ZX00', 'School', 'PRO', m.code, m.region, true, 'chaos', 'x', today() FROM municipality m WHERE m.code = 'GM0796';
+    SELECT '90ZX00', 'School', 'PRO', m.code, m.region, true, 'chaos', 'x', today()
+    FROM municipality m WHERE m.code = 'GM0796';
 INSERT INTO employer (kvk, name) SELECT '9000000' || n, 'Bakkerij De Proef' FROM generate_series(1, 4) n;
 INSERT INTO covers (party, function, municipality) VALUES ('municipality:GM0344', 'participatie', 'GM0344')
     ON CONFLICT DO NOTHING;
@@ -76,9 +77,10 @@ INSERT INTO safety_net (student, n, choice, municipality, consent, until_at)
     SELECT student, 1, 'INFORM_MUNICIPALITY_AT_ONCE', $2, id, now() + interval '1 year' FROM agreed
 """
 PLACES = """
-SELECT s.id AS student, t.seer, right(split_part(t.seer, '#', 1), 1)::int AS n,
-    'Placement:' || t.alias || '.' || left(md5(t.id_salt::text || 'Placement' || right(split_part(t.seer, '#', 1), 1)), 12) AS id
-FROM sight t JOIN student s ON s.id = t.student WHERE t.seer LIKE 'employer:%' AND s.source = $1 ORDER BY s.id, n
+SELECT s.id AS student, t.seer, e.n::int AS n,
+    'Placement:' || t.alias || '.' || left(md5(t.id_salt::text || 'Placement' || e.n), 12) AS id
+FROM sight t JOIN student s ON s.id = t.student, LATERAL (SELECT right(split_part(t.seer, '#', 1), 1)) e(n)
+WHERE t.seer LIKE 'employer:%' AND s.source = $1 ORDER BY s.id, n
 """
 
 

@@ -1,4 +1,4 @@
-"""Many writers at once whose transactions commit in another order than they began: every event has its place all the same."""
+"""Many writers whose transactions commit in another order than they began: every event has its place all the same."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ SELECT 'nl.arbeidstoeleiding.leerling-verhuisd.v1', 'STUDENT', $1, $2, jsonb_bui
 TOLD = "SELECT coalesce(sum(cardinality(seers)), 0) FROM outbox WHERE details ? 'turn'"
 ORDER = """
 SELECT count(*) FILTER (WHERE turn <> place) FROM (
-    SELECT (o.details ->> 'turn')::int AS turn, row_number() OVER (PARTITION BY o.student ORDER BY l.epoch, l.pos) AS place
+    SELECT (o.details ->> 'turn')::int AS turn,
+        row_number() OVER (PARTITION BY o.student ORDER BY l.epoch, l.pos) AS place
     FROM event_log l JOIN outbox o ON o.id = l.event WHERE l.seer = $1 AND o.details ? 'turn') t
 """
 LOGGED = "SELECT count(*) FROM event_log l JOIN outbox o ON o.id = l.event WHERE o.details ? 'turn'"
@@ -54,9 +55,8 @@ async def out_of_order(rig: Rig, events: int, seed: int) -> Outcome:
                 wrong.append(f"{done[1]} were to be told, {now - told} are")
             if (logged := await owner.fetchval(LOGGED)) != now:
                 wrong.append(f"{now} were told, {logged} have a position")
-            for seer in RECEIVERS:
-                if out := await owner.fetchval(ORDER, seer):
-                    wrong.append(f"{seer} has {out} out of their order")
+            out = {seer: await owner.fetchval(ORDER, seer) for seer in RECEIVERS}
+            wrong.extend(f"{seer} has {many} out of their order" for seer, many in out.items() if many)
         finally:
             await owner.close()
         return f"{done[0]} committed by {WRITERS} writers"
