@@ -22,9 +22,9 @@ from tests.walls.walls import Walls
 TOWN = "municipality:GM0796#participatie"
 PLACES, LEADS, ASKED, SEES, NOBODY = "who places", "who leads", "who is asked", "who sees", "nobody"
 MOVE, STEP = "00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002"  # that are due to the lead
-# The call, and who may: the own school, the employer whose place it is and a municipality that sees who it is; the lead.
+# The call, and who may: the own school, the employer whose place it is and a town that sees who it is; the lead.
 CALLS: dict[str, tuple[str, str]] = {
-    "a placement": ("SELECT start_placement(STUDENT, 'WERK', 'OTHER', NULL, 24, today(), NULL, NULL)", SEES),
+    "one elsewhere": ("SELECT start_placement(STUDENT, 'WERK', 'OTHER', NULL, 24, today(), NULL, NULL)", SEES),
     "a placement here": ("SELECT start_placement(STUDENT, 'BBL', 'EMPLOYER', NULL, 24, today(), NULL, NULL)", PLACES),
     "one like another": ("SELECT start_placement(STUDENT, 'WERK', 'EMPLOYER', NULL, 24, today(), NULL, NULL)", NOBODY),
     "one at nobody": ("SELECT start_placement(STUDENT, 'WERK', '00000000', NULL, 24, today(), NULL, NULL)", NOBODY),
