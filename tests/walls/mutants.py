@@ -256,6 +256,11 @@ EQUIVALENT: tuple[tuple[str, str, str], ...] = (
         "the grants let nobody update the column that the condition reads",
     ),
     (
+        r"policy.py \w+ webhook_(key|progress)",
+        r"none|without `(w\.|\{)seer.*",
+        "it is reached through its endpoint alone, whose predicate is the same",
+    ),
+    (
         r"policy.py \w+ source_run",
         r"none|without `(?!\{?o\.key|p\.).*",
         "a reading is reached through its source alone, whose predicate is the same",
