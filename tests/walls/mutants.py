@@ -278,6 +278,8 @@ EQUIVALENT: tuple[tuple[str, str, str], ...] = (
         "what was reported is no silence, and who knows a given name sees every loss that was told",
     ),
     (r"access\.of_own_student|(support_request|handover)\.own_case", r"without `s\.seer = .*", _OWN_ROWS),
+    (r"due\.own", r"without `s\.seer = .*", _OWN_ROWS),
+    (r"overdue\.of_region", r"also to .*", "its condition is true of no party but a coordinator"),
     (
         r"access\.of_own_student",
         r"also to municipality",
