@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import asyncpg
+import httpx
 
 from bench import data
 from bench.contestants import contestants, trust
@@ -123,20 +124,33 @@ async def measure(server: Embedded, folder: Path, length: Length, tell: data.Tel
             ):
                 hub = one["a"]
                 await trust(database, hub)
-                cast = Cast(hub, process, data.postmaster(server), Tokens(hub), folder, connection, database.owner)
-                await cast.patiently(EMPLOYER)
-                await _burst(cast, burst, found)
-                tell("uitval, burst: measured")
-                await cast.register(THREE, receivers)
-                for rate, batch in several.items():
-                    await _steady(cast, batch, rate, found)
-                    tell(f"uitval, {rate} a second: measured")
-                await _many(cast, fan, found)
-                tell("uitval, many who listen: measured")
-                await _webhooks(cast, several, receivers, found)
+                async with httpx.AsyncClient(trust_env=False, timeout=30) as client:
+                    papers = (folder, connection, database.owner, client)
+                    cast = Cast(hub, process, data.postmaster(server), Tokens(hub), *papers)
+                    await cast.patiently(EMPLOYER)
+                    await _parts(cast, (burst, several, fan), receivers, found, tell)
     finally:
         await connection.close()
     return found
+
+
+async def _parts(
+    cast: Cast,
+    batches: tuple[Batch, dict[int, Batch], Batch],
+    receivers: list[Sink],
+    found: UitvalResults,
+    tell: data.Tell,
+) -> None:
+    burst, several, fan = batches
+    await _burst(cast, burst, found)
+    tell("uitval, burst: measured")
+    await cast.register(THREE, receivers)
+    for rate, batch in several.items():
+        await _steady(cast, batch, rate, found)
+        tell(f"uitval, {rate} a second: measured")
+    await _many(cast, fan, found)
+    tell("uitval, many who listen: measured")
+    await _webhooks(cast, several, receivers, found)
 
 
 def _seconds(length: Length, rate: int) -> int:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -97,7 +97,7 @@ class Cast:
     folder: Path
     owner: Any  # a connection
     owner_url: str
-    hooks: dict[str, str] = field(default_factory=dict)  # the path at its sink -> the seer
+    client: httpx.AsyncClient  # one for all: a new one reads the system's certificates
 
     def write(self, name: str, text: bytes) -> Path:
         """A file for one of the processes."""
@@ -108,8 +108,8 @@ class Cast:
     async def ask(self, who: Who, query: str, variables: Mapping[str, Any]) -> dict[str, Any]:
         """`data`. Raises SetUp when there is an error."""
         headers = {"authorization": await self.tokens.header(*who)}
-        async with httpx.AsyncClient(base_url=self.hub.base, trust_env=False, timeout=30) as client:
-            answer = await client.post("/graphql", json={"query": query, "variables": variables}, headers=headers)
+        asked = {"query": query, "variables": variables}
+        answer = await self.client.post(f"{self.hub.base}/graphql", json=asked, headers=headers)
         told: dict[str, Any] = answer.json()
         if "errors" in told:
             raise SetUp(f"The hub answers: {told['errors'][0]['message']}")

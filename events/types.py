@@ -62,11 +62,7 @@ TYPES: Final[tuple[EventType, ...]] = (
     _student("uitval-opgepakt", TOLD, "De regie heeft de uitval opgepakt.", "The lead has picked the uitval up."),
     _student("uitval-ingetrokken", TOLD, "De melding is ingetrokken.", "The report was withdrawn."),
     _student(
-        "uitval-termijn-verlopen",
-        LEAD,
-        "Een termijn van de uitval is verlopen.",
-        "A term of the uitval has passed.",
-        "overdue",
+        "uitval-termijn-verlopen", LEAD, "Een termijn van de uitval is verlopen.", "A term of the uitval has passed."
     ),
     _student(
         "loopbaangesprek-gepland", TOLD, "Een loopbaangesprek is gepland.", "A reorientation interview is planned."
@@ -108,7 +104,6 @@ TYPES: Final[tuple[EventType, ...]] = (
     _student(
         "regie-overgedragen", "the old and the new lead", "De regie is overgedragen.", "The lead has passed to another."
     ),
-    _student("leerling-verhuisd", LEAD, "Een leerling is verhuisd.", "A student has moved."),
     _student(
         "kandidaat-voorgedragen",
         "the service point",
@@ -123,6 +118,13 @@ TYPES: Final[tuple[EventType, ...]] = (
         "A place is free again.",
         "opportunity",
         "month",
+    ),
+    _none(
+        "termijn-overschreden",
+        "the coordinator of the late party's region, and the late party",
+        "Een partij is te laat met een stap; over wie het gaat, staat er niet bij.",
+        "A party is late with a step; whom it is about is not told.",
+        "overdue",
     ),
     _ending("toegang-beeindigd", "De toegang is beëindigd.", "The access has ended."),
     _ending("toestemming-ingetrokken", "De toestemming is ingetrokken.", "The consent was withdrawn."),

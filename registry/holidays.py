@@ -10,11 +10,11 @@ Laws
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
-import holidays
 import orjson
 
 from registry.session import written
@@ -46,7 +46,8 @@ ON CONFLICT (on_date, calendar, region) DO NOTHING
 async def bring_holidays(connection: Connection, this_year: int) -> int:
     """Brings the table to the library, for the years around this one; gives the rows written and taken away."""
     years = range(this_year - YEARS_BACK, this_year + YEARS_AHEAD + 1)
-    body = orjson.dumps(list(days_off(years))).decode()
+    # The library is slow to load, and once a day somebody else's loop runs here.
+    body = orjson.dumps(await asyncio.to_thread(lambda: list(days_off(years)))).decode()
     first, last = date(years[0], 1, 1), date(years[-1], 12, 31)
     gone = written(await connection.execute(GONE, body, first, last))
     return gone + written(await connection.execute(NEW, body))
@@ -54,6 +55,8 @@ async def bring_holidays(connection: Connection, this_year: int) -> int:
 
 def days_off(years: range) -> Iterator[Row]:
     """The public holidays of these years, and the school holidays of each region, as rows of `holiday`."""
+    import holidays
+
     for day, name in holidays.country_holidays("NL", years=years, language="nl").items():
         yield {"on_date": day, "name": name, "calendar": "PUBLIC", "region": None}
     for region in REGIONS:

@@ -103,7 +103,7 @@ class DueMutation:
     """Fields of Mutation."""
 
     @strawberry.mutation(
-        description="Extended, ends, unknown? The lead and the employer are asked 12, 8 and 4 weeks before the last day."
+        description="Extended, ends, unknown? Lead and employer are asked 12, 8 and 4 weeks before the last day."
     )
     def answer_placement_end(self, input: AnswerPlacementEndInput) -> PlacementPayload | None:
         planned()

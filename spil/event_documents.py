@@ -1,4 +1,4 @@
-"""What docs/events/ says of every type of event: a JSON schema each, and one table of them all; printed from the code."""
+"""What docs/events/ says of every type of event: a JSON schema each, and one table of them all."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MEMBERS: Final[dict[str, dict[str, Any]]] = {
         "description": "The case, where your party may read it.",
     },
     "opportunity": {"type": "string", "pattern": "^Opportunity:", "description": "The opportunity that is free."},
-    "overdue": {"type": "string", "description": "The item that is late."},
+    "overdue": {"type": "string", "pattern": "^OverdueItem:", "description": "The item that is late."},
     "month": {"type": "string", "pattern": "^[0-9]{4}-(0[1-9]|1[0-2])$", "description": "From when."},
     "forget": {**PERSON, "description": "Whom to forget."},
     "purpose": {"type": "string", "pattern": "^[A-Z_]+$", "description": "For what this person was seen."},

@@ -50,6 +50,7 @@ class Following:
     say: Say
     types: Sequence[str] = ()
     cursor: str | None = None
+    been: bool = False  # it was connected: what is away now comes back
 
     async def events(self) -> AsyncIterator[dict[str, Any]]:
         """Events, for ever. Raises a SpilError where coming back would not help."""
@@ -67,14 +68,23 @@ class Following:
 
     async def _one_connection(self) -> AsyncIterator[dict[str, Any]]:
         private = frozenset({urlsplit(self.base).netloc}) if _is_here(self.base) else frozenset()
-        headers = {"authorization": f"Bearer {await self.token()}", "content-type": "application/json"}
+        headers = {"authorization": f"Bearer {await self._fresh()}", "content-type": "application/json"}
         async for told in follow(f"{self.base}/graphql", self._question(), headers, private):
+            self.been = True
             if told.event == "next":
                 event = self._read(told)
                 if event is not None:
                     yield event
             if told.id:
                 self.cursor = told.id
+
+    async def _fresh(self) -> str:
+        try:
+            return await self.token()
+        except SetUp:
+            if self.been:
+                raise SourceDown from None
+            raise
 
     def _question(self) -> bytes:
         asked = SELECTED.get(self.role, "")

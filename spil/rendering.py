@@ -28,6 +28,7 @@ FIELDS: Final = {
     "student": "{ id }",
     "candidate": "{ id }",
     "opportunity": "{ id }",
+    "overdue": "{ id }",
 }
 
 

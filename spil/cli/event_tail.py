@@ -5,9 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from spil.following import Following
 
 
 @click.command()
@@ -38,8 +43,8 @@ def tail(
     """
     from auth.viewer import party_kind
     from schema.errors import SetUp
-    from spil.cli.token import ask, default_address
-    from spil.following import Following, line_of
+    from spil.cli.token import default_address
+    from spil.following import Following
     from spil.settings import read
 
     kind = party_kind(party)
@@ -47,12 +52,20 @@ def tail(
         raise SetUp("There is no party of that form. Such as: municipality:GM0796, school:18BR00, employer:90000001.")
     base = (url or default_address(read(os.environ).port)).rstrip("/")
 
-    async def token() -> str:
-        if token_file is not None:
-            return await asyncio.to_thread(_written, token_file)
-        return os.environ.get("SPIL_TOKEN") or await ask(base, party, duty, None, None)
+    following = Following(
+        base,
+        kind.role,
+        partial(_token, base, (party, duty), token_file),
+        _aside,
+        (types or "").replace(",", " ").split(),
+        after,
+    )
 
-    following = Following(base, kind.role, token, _aside, (types or "").replace(",", " ").split(), after)
+    _print(following, as_json)
+
+
+def _print(following: Following, as_json: bool) -> None:
+    from spil.following import line_of
 
     async def run() -> None:
         async for event in following.events():
@@ -63,6 +76,14 @@ def tail(
     except KeyboardInterrupt:
         if following.cursor:
             _aside(f"To go on from here: --after {following.cursor}")
+
+
+async def _token(base: str, actor: tuple[str, str], token_file: Path | None) -> str:
+    from spil.cli.token import ask
+
+    if token_file is not None:
+        return await asyncio.to_thread(_written, token_file)
+    return os.environ.get("SPIL_TOKEN") or await ask(base, *actor, None, None)
 
 
 def _written(token_file: Path) -> str:

@@ -1,6 +1,6 @@
 """A gateway as `spil serve` makes it, which besides believes the harness's issuer on loopback.
 
-    python -m tests.chaos.gateway ISSUER_HOST:PORT
+python -m tests.chaos.gateway ISSUER_HOST:PORT
 """
 
 from __future__ import annotations

@@ -160,9 +160,7 @@ async def before_postgres(url: str, trap: Trap) -> AsyncIterator[str]:
             there, back = await asyncio.open_unix_connection(socket_of(url))
             writers.add(back)
             talk = Talk()
-            await asyncio.gather(
-                _carry(reader, back, talk.asks, trap), _carry(there, writer, talk.answers, trap)
-            )
+            await asyncio.gather(_carry(reader, back, talk.asks, trap), _carry(there, writer, talk.answers, trap))
         except OSError:
             pass  # Postgres is away, and so is this connection
         finally:

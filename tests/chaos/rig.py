@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -31,7 +33,7 @@ PULL = """query Pull($after: Cursor) { events(first: 100, after: $after) {
     edges { cursor node { epoch pos withheld type case { __typename ... on Uitval { id } } } } } }"""
 AGAIN = frozenset({"UNAVAILABLE", "TOO_SLOW", "INTERNAL", "READS_LOG_UNAVAILABLE"})
 WAITING = "SELECT count(*) FROM outbox WHERE sequenced_at IS NULL"
-PATIENCE = 60.0
+PATIENCE, TRIES = 60.0, 400
 
 
 class Refused(Exception):
@@ -47,31 +49,30 @@ class Rig:
     doors: list[int]
     traps: Mapping[str, Trap]
     tokens: Mapping[str, str]
+    client: httpx.AsyncClient
+    deliverer: Callable[[], AbstractAsyncContextManager[Trap]]  # another one
     history: History = field(default_factory=History)
     cursors: dict[str, str] = field(default_factory=dict)
     repeats: int = 0
 
-    def client(self) -> httpx.AsyncClient:
-        return httpx.AsyncClient(trust_env=False, timeout=10)
-
     async def ask(self, seer: str, content: bytes, door: int = 0) -> Any:
         """The data of a question, asked again as long as the hub is away. Raises Refused."""
         headers = {"content-type": "application/json", "authorization": f"Bearer {self.tokens[seer]}"}
-        async with asyncio.timeout(PATIENCE), self.client() as client:
-            while True:
-                try:
-                    url = f"http://127.0.0.1:{self.doors[door]}/graphql"
-                    answer = orjson.loads((await client.post(url, content=content, headers=headers)).content)
-                except (httpx.TransportError, orjson.JSONDecodeError):
-                    self.repeats += 1
-                    await asyncio.sleep(0.05)
-                    continue
+        url, last = f"http://127.0.0.1:{self.doors[door]}/graphql", "nothing"
+        for _ in range(TRIES):
+            try:
+                answer = orjson.loads((await self.client.post(url, content=content, headers=headers)).content)
+            except (httpx.TransportError, orjson.JSONDecodeError) as problem:
+                last = type(problem).__name__
+            else:
                 if "errors" not in answer:
                     return answer["data"]
+                last = f"{answer['errors']}"
                 if not {error["extensions"]["code"] for error in answer["errors"]} <= AGAIN:
-                    raise Refused(answer["errors"])
-                self.repeats += 1
-                await asyncio.sleep(0.05)
+                    raise Refused(last)
+            self.repeats += 1
+            await asyncio.sleep(0.05)
+        raise Refused(f"no answer after {TRIES} tries; the last was {last}")
 
     async def lose(self, places: Sequence[Place], door: int = 0) -> None:
         """One young person's jobs are lost, one after the other; each is repeated under its key until it is answered."""
@@ -129,9 +130,17 @@ async def rig_on(postgres: Postgres, gateways: int = 1) -> AsyncIterator[Rig]:
             door, trap = await stack.enter_async_context(_gateway(world, key, issuer, logs / f"gateway-{n}"))
             doors.append(door)
             traps["gateway" if n == 0 else f"gateway {n}"] = trap
-        traps["deliverer"] = await stack.enter_async_context(_deliverer(world, key, logs / "deliverer"))
+        numbers = itertools.count()
+
+        def deliverer() -> AbstractAsyncContextManager[Trap]:
+            return _deliverer(world, key, logs / f"deliverer-{next(numbers)}")
+
+        traps["deliverer"] = await stack.enter_async_context(deliverer())
         tokens = {seer: await _token(issuer, seer) for seer in (*RECEIVERS, *EMPLOYERS)}
-        yield Rig(postgres, world, doors, traps, tokens)
+        limits = httpx.Limits(max_connections=64, max_keepalive_connections=64)
+        client = httpx.AsyncClient(trust_env=False, timeout=10, verify=False, limits=limits)  # loopback, without TLS
+        await stack.enter_async_context(client)
+        yield Rig(postgres, world, doors, traps, tokens, client, deliverer)
 
 
 @contextlib.asynccontextmanager

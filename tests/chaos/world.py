@@ -20,7 +20,11 @@ from registry.migrate import LOGINS, Logins, make_logins, migrate
 from tests.chaos.servers import Postgres
 
 NAME = "chaos"
-SCHOOL, TOWN, NET_TOWN = "school:90ZX00#guidance", "municipality:GM0796#participatie", "municipality:GM0344#participatie"
+SCHOOL, TOWN, NET_TOWN = (
+    "school:90ZX00#guidance",
+    "municipality:GM0796#participatie",
+    "municipality:GM0344#participatie",
+)
 EMPLOYERS = tuple(f"employer:9000000{n}#mentor" for n in range(1, 5))
 RECEIVERS = (SCHOOL, TOWN, NET_TOWN)
 PLACES_EACH = 4
@@ -39,7 +43,9 @@ SIGNED = """
 INSERT INTO party_agreement (party, kind, version, signed_at)
     SELECT k, CASE WHEN k LIKE 'employer:%' THEN 'TERMS' ELSE 'COVENANT' END, '1', now() FROM unnest($1::text[]) k
 """
-STUDENTS = "INSERT INTO student (school, municipality, source) SELECT '90ZX00', 'GM0796', $2 FROM generate_series(1, $1)"
+STUDENTS = (
+    "INSERT INTO student (school, municipality, source) SELECT '90ZX00', 'GM0796', $2 FROM generate_series(1, $1)"
+)
 # One statement for the reasons: the trigger on `access` makes `sight` of all of them at once.
 REST = """
 WITH profile AS (

@@ -31,7 +31,7 @@ TOLD = {
     "month": "2026-11",
     "forget": f"Student:{ALIAS}",
     "purpose": "STAGE_SEARCH",
-    "overdue": "x",
+    "overdue": {"id": f"OverdueItem:{ALIAS}"},
 }
 
 

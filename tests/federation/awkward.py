@@ -132,6 +132,29 @@ HAPPENED = (
        SELECT 'nl.arbeidstoeleiding.' || what || '.v1', kind, $1::text[], '{"purpose": "STAGE"}'
        FROM (VALUES ('uitval-gemeld', 'STUDENT'), ('toestemming-ingetrokken', 'ENDING')) erased(what, kind)""",
 )
+# Endpoints in every state, of everybody who is told; before the log is, so that it makes their deliveries.
+ENDPOINTS = (
+    """INSERT INTO webhook (id, seer, url, types)
+       SELECT md5(s || n)::uuid, s, 'https://ontvanger.example/"' || n,
+              CASE n WHEN 2 THEN ARRAY['nl.arbeidstoeleiding.uitval-gemeld.v1',
+                                       'nl.arbeidstoeleiding.plaats-vrijgekomen.v1'] ELSE '{}' END
+       FROM unnest($1::text[]) s, generate_series(1, 4) n""",
+    """UPDATE webhook SET state = 'ACTIVE', verified_at = now() - interval '1 day'
+       WHERE id::text < 'd' AND seer = ANY ($1)""",
+    """INSERT INTO webhook_key (webhook, n, key, sealed, from_at, until_at)
+       SELECT w.id, n, 'whpk_' || rpad(n::text, 43, 'A') || '=', 'x', now() - interval '3 days',
+              CASE n WHEN 1 THEN now() - interval '1 day' WHEN 2 THEN now() + interval '1 day' ELSE 'infinity' END
+       FROM webhook w, generate_series(1, 3) n WHERE w.seer = ANY ($1)""",
+    """INSERT INTO delivery (webhook, epoch, pos, seer, state, code, ended_at)
+       SELECT w.id, 0, n, w.seer, CASE n WHEN 3 THEN 'WAITING' WHEN 2 THEN 'DEAD' ELSE 'DONE' END, '500',
+              CASE WHEN n < 3 THEN now() - n * interval '1 hour' END
+       FROM webhook w, generate_series(1, 3) n WHERE w.seer = ANY ($1) AND (n < 3 OR w.id::text LIKE '%1')""",
+)
+DELIVERED = """UPDATE delivery SET tries = pos % 11, code = CASE WHEN pos % 4 = 2 THEN 'TIMEOUT' END,
+        state = (ARRAY['WAITING', 'DONE', 'DEAD', 'SENDING'])[1 + pos % 4], leased_until = now(),
+        ended_at = CASE WHEN pos % 4 IN (1, 2) THEN now() - pos * interval '1 minute' END WHERE epoch > 0"""
+ENDED = """UPDATE webhook SET state = CASE WHEN id::text < '4' THEN 'FAILED' ELSE 'DISABLED' END, ended_at = now(),
+        reason = CASE WHEN id::text < '4' THEN 'NO_ANSWER' ELSE 'GONE' END WHERE id::text < '8'"""
 # Due to who sees them, saw them and never did, to one of them only; some of it done. Late: each of these, here and there.
 LATE = (
     "DELETE FROM due",
@@ -180,12 +203,13 @@ async def roughen(url: str, seers: list[str]) -> None:
                     await connection.execute(trace, seer, case, 90, True, 3)
             for statement in (*PEOPLE, *LOST):
                 await connection.execute(statement)
-            for statement in HAPPENED:
+            for statement in (*ENDPOINTS, *HAPPENED):
                 await connection.execute(statement, [*seers, *NOBODY_S])
             for statement in LATE:
                 await connection.execute(statement, *([[*seers, *NOBODY_S]] if "$1" in statement else []))
             token = await connection.fetchval(LEADS)
             await connection.fetchval("SELECT sequence_events($1, $2, interval '1 minute')", token, 10**6)
-            await connection.execute(OLDER)
+            for statement in (OLDER, DELIVERED, ENDED):
+                await connection.execute(statement)
     finally:
         await connection.close()

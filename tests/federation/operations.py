@@ -41,6 +41,7 @@ ROOTS = {
     "placements": 4,
     "uitvallen": 4,
     "events": 4,
+    "webhooks": 3,
     "dueItems": 3,
     "overdueItems": 3,
     "opportunities": 3,

@@ -1,4 +1,4 @@
-"""Due, then late: the lead is reminded, then the coordinator of its region sees that it is late, then the country how many."""
+"""Due, then late: the lead is reminded, the coordinator of its region sees that it is late, the country how many are."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ COORDINATOR, OTHER_COORDINATOR, NATIONAL = (
     "coordinator:AM01#coordinator",
     "national#lead",
 )
-DUE = "{ dueItems(first: 100) { nodes { id process step dueAt reminded student { id } case { __typename ... on Uitval { id } } } } }"
+DUE = (
+    "{ dueItems(first: 100) { nodes { id process step dueAt reminded student { id }"
+    " case { __typename ... on Uitval { id } } } } }"
+)
 LATE = (
     "query Q($open: Boolean) { overdueItems(first: 100, filter: {open: $open}) { totalCount nodes"
     " { id process step lateParty region { code } dueOn escalatedOn clearedOn } } }"

@@ -10,6 +10,8 @@ from uuid import uuid4
 import pytest
 from graphql import GraphQLInputObjectType, GraphQLList, get_named_type, get_nullable_type
 
+from events.signing import Safe
+from resolvers import webhooks
 from resolvers.commands import COMMANDS
 from resolvers.handover import Codes, commands
 from schema.full import build_schema
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 NATIONAL, COORDINATOR = "national#lead", "coordinator:AM27#coordinator"
 STUDENT, CONTACT = f"Student:{uuid4()}", f"ContactPoint:{uuid4()}"
+WEBHOOK = f"Webhook:{uuid4()}"
 PLACEMENT, UITVAL = f"Placement:{uuid4()}.0123456789ab", f"Uitval:{uuid4()}.0123456789ab"
 CODE = Codes(b"another").mint(str(uuid4()), 1)
 OWN_STUDENT = "{own student}"
@@ -53,6 +56,11 @@ INPUTS: Mapping[str, tuple[str, dict[str, Any]]] = {
     "transferLead": (SCHOOL, {"student": STUDENT, "party": "municipality:GM0796", "function": "participatie"}),
     "answerPlacementEnd": (SCHOOL, {"placement": PLACEMENT, "answer": "EXTENDED", "to": str(today())}),
     "closeDueItem": (SCHOOL, {"item": f"DueItem:{uuid4()}"}),
+    "createWebhook": (TOWN, {"url": "https://ontvanger.example/spil/in"}),
+    "rotateWebhookKey": (TOWN, {"webhook": WEBHOOK}),
+    "testWebhook": (TOWN, {"webhook": WEBHOOK}),
+    "replayWebhook": (TOWN, {"webhook": WEBHOOK, "from": "1.1", "to": "1.9"}),
+    "disableWebhook": (TOWN, {"webhook": WEBHOOK}),
     "acceptLead": (TOWN, {"student": STUDENT}),
     "declineLead": (TOWN, {"student": STUDENT}),
     "startPlacement": (SCHOOL, {"person": STUDENT, "kind": "WERK", "employer": "90000001", "from": str(today())}),
@@ -84,6 +92,7 @@ BLANK = ("", " ", "\n\t", "\u200b", "\u00a0\u202e")
 FIELDS = {"setContactPoint": "contact { id }", "verifyContactPoint": "contact { id }"} | dict.fromkeys(
     ("setPostState", "appointCoordinator", "updatePost", "endAppointment"), "post { state }"
 )
+FIELDS |= {name: "webhook { id }" for name in INPUTS if name.endswith(("Webhook", "WebhookKey"))}
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +150,11 @@ async def run(scene: Scene, name: str, more: Mapping[str, Any]) -> dict[str, Any
 
 
 def test_every_command_stands_in_the_table() -> None:
-    assert {name for name, _, _ in inputs()} == set(INPUTS) == {*COMMANDS, *commands(Codes(b"key"))}
+    assert (
+        {name for name, _, _ in inputs()}
+        == set(INPUTS)
+        == {*(*COMMANDS, *commands(Codes(b"key")), *webhooks.commands(webhooks.Making(Safe.under(b"key"))))}
+    )
     assert {f"{name}.{field}" for name, field, kind in inputs() if get_named_type(kind).name == "Date"} == set(TERMS)
 
 

@@ -31,8 +31,7 @@ async def scene(fresh_database: str, fresh_logins: Logins) -> AsyncIterator[Scen
 
 
 @pytest.fixture(scope="module")
-async def worker(scene: Scene, fresh_logins: Logins) -> AsyncIterator[Any]:
-    assert scene
+async def worker(fresh_logins: Logins) -> AsyncIterator[Any]:
     connection = await asyncpg.connect(fresh_logins.worker)
     yield connection
     await connection.close()

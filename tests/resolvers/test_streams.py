@@ -4,135 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from federation.cursors import Cursors
 from federation.document import Problems
 from federation.limits import Limits
-from federation.streaming import Frame, Streaming
-from registry.event_heads import EventHeads
-from resolvers.streams import Streams
-from resolvers.subscriber import LOW, MOST, Subscriber
-from schema.errors import SpilError, Unavailable
-from tests.hub_kit import CURSOR_KEY, Hub, open_hub, viewer
+from federation.streaming import Position
+from resolvers.subscriber import LOW, MOST
 from tests.resolvers.access_kit import SCHOOL, TOWN, Scene, open_scene
-from tests.stream_kit import Telling, within
+from tests.resolvers.stream_world import EVENTS, World, world_of
+from tests.stream_kit import within
 
 if TYPE_CHECKING:
     from registry.migrate import Logins
-
-EVENTS = "subscription($after: Cursor) { events(after: $after) { pos withheld type forget student { id } } }"
-
-
-@dataclass
-class Client:
-    """What one subscriber got; while `open` is not set it takes nothing."""
-
-    subscriber: Subscriber
-    got: list[Frame] = field(default_factory=list)
-    ended: list[tuple[str, str]] = field(default_factory=list)
-    open: asyncio.Event = field(default_factory=asyncio.Event)
-    heard: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def until(self, count: int) -> list[dict[str, Any]]:
-        """The events, once there are so many answers."""
-
-        async def wait() -> None:
-            while len(self.got) < count:
-                self.heard.clear()
-                await self.heard.wait()
-
-        await within(20, wait())
-        return [json.loads(frame.body)["data"]["events"] for frame in self.got]
-
-    async def positions(self, count: int) -> list[int]:
-        await self.until(count)
-        return [frame.pos for frame in self.got]
-
-    async def end(self) -> tuple[str, str]:
-        """Code and cursor."""
-
-        async def wait() -> None:
-            while not self.ended:
-                self.heard.clear()
-                await self.heard.wait()
-
-        await within(20, wait())
-        return self.ended[0]
-
-
-@dataclass
-class World:
-    """A hub, its streams, and events to tell."""
-
-    hub: Hub
-    streaming: Streaming
-    streams: Streams
-    heads: Heads
-    telling: Telling
-
-    async def client(
-        self,
-        seer: str,
-        after: str | None = None,
-        query: str = EVENTS,
-        who: str = "portal someone",
-        *,
-        shut: bool = False,
-    ) -> Client:
-        document = self.hub.engine.document(viewer(seer).role, query, None)
-        stream, at = self.streaming.open(viewer(seer), document, {"after": after})
-
-        async def send(frame: Frame) -> None:
-            await client.open.wait()
-            client.got.append(frame)
-            client.heard.set()
-
-        async def ended(error: SpilError, cursor: str) -> None:
-            client.ended.append((error.code, cursor))
-            client.heard.set()
-
-        client = Client(Subscriber(who, send, ended))
-        if not shut:
-            client.open.set()
-        await self.streams.join(stream, at, client.subscriber)
-        return client
-
-    async def refused(self, seer: str, after: str) -> tuple[str, Any]:
-        with pytest.raises(Problems) as problems:
-            await self.client(seer, after)
-        problem = problems.value.problems[0]
-        return problem.error.code, problem.details.get("cursor")
-
-
-class Heads:
-    """The heads as they are; `away` while the registry is."""
-
-    def __init__(self, heads: EventHeads) -> None:
-        self._heads, self.away = heads, False
-
-    async def __call__(self, seers: Sequence[str]) -> Mapping[str, Any]:
-        if self.away:
-            raise Unavailable
-        return await self._heads.read(seers)
-
-
-@asynccontextmanager
-async def world_of(scene: Scene, logins: Logins, limits: Limits | None = None) -> AsyncIterator[World]:
-    async with open_hub(logins, limits=limits) as hub:
-        streaming, heads = Streaming(hub.engine, Cursors(CURSOR_KEY)), EventHeads(logins.worker)
-        ask = Heads(heads)
-        streams = Streams(streaming, ask)
-        try:
-            yield World(hub, streaming, streams, ask, Telling(scene.owner))
-        finally:
-            await streams.close()
-            await heads.close()
 
 
 @pytest.fixture(scope="module")
@@ -243,7 +129,9 @@ async def test_while_the_registry_is_away_a_stream_waits_and_then_goes_on(world:
     assert len(await client.positions(3)) == 3
 
 
-async def test_who_joins_during_a_reading_reads_that_batch_by_itself(scene: Scene, world: World) -> None:
+async def test_who_joins_during_a_reading_reads_that_batch_by_itself(
+    scene: Scene, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whoever is read for is named: the newcomer's own reading names it."""
     student = await scene.key(await scene.student())
     first = await world.client(SCHOOL, who="portal first")
@@ -255,21 +143,15 @@ async def test_who_joins_during_a_reading_reads_that_batch_by_itself(scene: Scen
         await go_on.wait()
         return await texts(*asked)
 
-    world.streaming._texts = slowly  # type: ignore[method-assign]
+    monkeypatch.setattr(world.streaming, "_texts", slowly)
     heads = await world.telling.head(SCHOOL)
     await world.telling.tell(SCHOOL, "regie-overgedragen", student=student)
     await within(10, started.wait())
-    cursor = world.streaming.cursor(SCHOOL, _position(*heads))
+    cursor = world.streaming.cursor(SCHOOL, Position(*heads))
     second = await world.client(SCHOOL, cursor, who="portal second")
     go_on.set()
     assert await first.positions(1) == await second.positions(1)
     assert [read.subscribers for read in world.hub.reads] == [("portal first",), ("portal second",)]
-
-
-def _position(epoch: int, pos: int) -> Any:
-    from federation.streaming import Position
-
-    return Position(epoch, pos)
 
 
 # ---- rights
@@ -292,7 +174,7 @@ async def test_what_is_no_longer_seen_comes_withheld_and_its_end_comes_with_whom
     assert (withheld["withheld"], withheld["type"], withheld["student"]) == (True, None, None)
     assert (ending["withheld"], ending["type"], ending["forget"]) == (False, "TOEGANG_BEEINDIGD", known)
     # A replay tells no more than today's rights: the first one is withheld by now.
-    again = await world.client(TOWN, world.streaming.cursor(TOWN, _position(1, client.got[0].pos - 1)))
+    again = await world.client(TOWN, world.streaming.cursor(TOWN, Position(1, client.got[0].pos - 1)))
     assert [event["withheld"] for event in await again.until(3)] == [True, True, False]
 
 
@@ -369,7 +251,7 @@ async def test_a_cursor_from_before_what_is_kept_says_the_oldest_that_can_be_had
 async def test_a_cursor_that_the_log_has_not_reached_is_no_place_to_wait_at(world: World) -> None:
     """As after a restore that nobody renewed: what comes would be numbered below it, and passed over."""
     epoch, pos = await world.telling.head(TOWN)
-    code, cursor = await world.refused(TOWN, world.streaming.cursor(TOWN, _position(epoch, pos + 5)))
+    code, cursor = await world.refused(TOWN, world.streaming.cursor(TOWN, Position(epoch, pos + 5)))
     assert code == "EPOCH_CHANGED"
     assert world.streaming.place(TOWN, str(cursor)).pos == 0
 
@@ -389,7 +271,7 @@ async def test_a_log_that_lost_its_tail_ends_the_streams_that_read_further(scene
 
 
 async def test_a_cursor_of_another_party_is_refused(world: World) -> None:
-    code, _ = await world.refused(TOWN, world.streaming.cursor(SCHOOL, _position(1, 1)))
+    code, _ = await world.refused(TOWN, world.streaming.cursor(SCHOOL, Position(1, 1)))
     assert code == "BAD_CURSOR"
 
 

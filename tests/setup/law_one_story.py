@@ -9,8 +9,9 @@ import asyncio
 import json
 import socket
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import asyncpg
 import httpx
@@ -44,6 +45,8 @@ CARDS = "{ candidates(first: 100) { nodes { id givenName jobcoach { name phone }
 ENTITY = (
     "query($of: [_Any!]!) { _entities(representations: $of) { ... on Student { id identity { givenName mail } } } }"
 )
+HAPPENED = """{ events(last: 3) { nodes { type student { id identity { givenName familyName birthDate } }
+  case { ... on Uitval { id how placement { employer { name } } } } } } }"""
 TOWNS = "query($name: Text!) { municipalities(filter: {nameStartsWith: $name}) { nodes { code } } }"
 
 
@@ -103,6 +106,7 @@ async def act(story: Story, demo: RunningDemo, process: Demo) -> None:
     try:
         _examples(story, demo)
         await _names(story, demo, owner)
+        await _lost(story, demo, owner)
         _partners(story, demo, process)
         _refused(story, demo)
         await _slow(story, demo, owner)
@@ -151,6 +155,50 @@ async def _names(story: Story, demo: RunningDemo, owner: Any) -> None:
         story.keep("a bad search", demo.send("/graphql", "SCHOOL", json={"query": query, "variables": variables}))
 
 
+async def _lost(story: Story, demo: RunningDemo, owner: Any) -> None:
+    """Somebody loses a place: who is told pulls it, the school with the name beside it."""
+    school, employer = ("#".join(demo.tokens["actors"][role]) for role in ("SCHOOL", "EMPLOYER"))
+    body = demo.ask({"query": "{ students(first: 1) { nodes { id } } }"}, "SCHOOL")
+    student, now = body["data"]["students"]["nodes"][0]["id"], datetime.now(UTC).date()
+    kvk = employer.partition("#")[0].partition(":")[2]
+    begun = {"person": student, "kind": "BESCHUT_WERK", "employer": kvk, "from": str(now - timedelta(days=9))}
+    done = _done(demo, "SCHOOL", "startPlacement", begun, "placement { id }")
+    story.told.append(("a placement", json.dumps(done).encode()))
+    alias = await owner.fetchval(
+        "SELECT t.alias FROM sight t JOIN sight s USING (student) WHERE s.seer = $1 AND s.alias = $2 AND t.seer = $3",
+        school,
+        UUID(student.partition(":")[2]),
+        employer,
+    )
+    card = f'{{ candidate(id: "Candidate:{alias}") {{ givenName placements {{ nodes {{ id kind state }} }} }} }}'
+    shown = demo.ask({"query": card}, "EMPLOYER")["data"]["candidate"]
+    assert "Kanarie" in shown["givenName"]
+    (place,) = [one["id"] for one in shown["placements"]["nodes"] if one["kind"] == "BESCHUT_WERK"]
+    loss = {"placement": place, "how": "BY_AGREEMENT", "endedOn": str(now - timedelta(days=1))}
+    done = _done(demo, "EMPLOYER", "reportUitval", loss | {"youngPersonKnows": True}, "uitval { id how }")
+    story.told.append(("a loss", json.dumps(done).encode()))
+    await owner.fetchval("SELECT sequence_events(token, 500, '5 seconds') FROM leader WHERE name = 'sequencer'")
+    answer = demo.ask({"query": HAPPENED}, "SCHOOL")
+    assert "errors" not in answer, answer["errors"]
+    last = answer["data"]["events"]["nodes"][-1]
+    assert (last["type"], last["student"]["id"], last["case"]["how"]) == ("UITVAL_GEMELD", student, "BY_AGREEMENT")
+    assert "Kanarie" in last["student"]["identity"]["givenName"]
+    story.shown.append(json.dumps(answer))
+    for asker in ("MUNICIPALITY", "SERVICE_POINT", "EMPLOYER", "COORDINATOR", "NATIONAL"):
+        story.keep(
+            "the log", demo.send("/graphql", asker, json={"query": "{ events { nodes { pos type recorded } } }"})
+        )
+
+
+def _done(demo: RunningDemo, asker: str, name: str, given: dict[str, Any], fields: str) -> Any:
+    """A command that is not refused."""
+    kind = name[0].upper() + name[1:]
+    query = f"mutation($i: {kind}Input!) {{ {name}(input: $i) {{ {fields} }} }}"
+    body = demo.ask({"query": query, "variables": {"i": given | {"key": str(uuid4())}}}, asker)
+    assert "errors" not in body, body["errors"]
+    return body
+
+
 def _partners(story: Story, demo: RunningDemo, process: Demo) -> None:
     """Partners that fail in every way, and slow ones; then what of the names they saw outside a body."""
     process.until("To see SOURCE_DOWN")
@@ -189,6 +237,10 @@ def _refused(story: Story, demo: RunningDemo) -> None:
         ("SCHOOL", "requestSupport", {"student": WHO, "supportWanted": [WHO]}),
         ("SCHOOL", "recordConsent", {"student": f"Student:{uuid4()}", "purpose": "WORK_SEARCH", "by": "SELF",
                                      "party": f"servicepoint:{WHO}", "textVersion": WHO, "until": "2027-01-01"}),
+        ("SCHOOL", "startPlacement", {"person": WHO, "kind": "WERK", "employer": "90000001", "from": "2026-11-02"}),
+        ("SCHOOL", "reportUitval", {"placement": f"Placement:{WHO}", "how": "MOVED", "endedOn": "2026-11-02"}),
+        ("SCHOOL", "reportUitval", {"placement": "Placement:x", "how": WHO, "endedOn": WHO}),
+        ("MUNICIPALITY", "recordNextStep", {"uitval": f"Uitval:{uuid4()}.{WHO}", "step": "MBO"}),
         ("MUNICIPALITY", "acceptHandover", {"code": WHO, "caseNumber": WHO}),
         ("MUNICIPALITY", "acceptHandover", {"code": "00000-00000-0", "caseNumber": "Kanarieroep-1"}),
     ):  # fmt: skip
@@ -202,6 +254,8 @@ def _refused(story: Story, demo: RunningDemo) -> None:
         ("/graphql", "SCHOOL", {"json": {"query": f'{{ school(brin: "{WHO}") {{ name }} }}'}}),
         ("/graphql", "SCHOOL", {"json": {"query": f'{{ students(first: "{WHO}") {{ totalCount }} }}'}}),
         ("/graphql", "SCHOOL", {"json": {"query": "{ students(filter: {sector: Kanarieroep}) { totalCount } }"}}),
+        ("/graphql", "SCHOOL", {"json": {"query": f'{{ events(after: "{WHO}") {{ totalCount }} }}'}}),
+        ("/graphql", "SCHOOL", {"json": {"query": f'{{ completeness(date: "{WHO}") {{ count }} }}'}}),
         ("/graphql", "SCHOOL", {"json": {"query": FIRST, "variables": {"n": WHO}}}),
         ("/graphql", "SCHOOL", {"json": {"query": FIRST, "variables": {"n": 1, "o": {"field": WHO}}}}),
         ("/graphql", "SCHOOL", {"content": f'{{"query": "{WHO}'.encode(), "headers": JSON}),

@@ -66,6 +66,7 @@ def test_the_run_was_one(story: Story) -> None:
     everything = b"\n".join(data for _, data in story.places)
     assert TRACE[3:35].encode() in everything
     assert b"p11" in everything
+    assert b"nl.arbeidstoeleiding.uitval-gemeld.v1" in everything
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,8 @@ class Tail:
 
     async def line(self) -> str:
         assert self.process.stdout is not None
-        return (await within(20, self.process.stdout.readline())).decode().rstrip("\n")
+        line: bytes = await within(20, self.process.stdout.readline())
+        return line.decode().rstrip("\n")
 
     async def ended(self) -> str:
         """What it said beside the events."""

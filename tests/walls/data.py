@@ -15,6 +15,7 @@ from random import Random
 from typing import Any
 from uuid import UUID, uuid4
 
+from tests.walls.endpoint_rows import endpoints
 from tests.walls.late import fall_due
 from tests.walls.losses import happen
 from tests.walls.rows import insert
@@ -77,6 +78,7 @@ async def spread(owner: Any, rng: Random) -> World:
     parties = [str(one) for one in world.seers if one.party]
     await happen(owner, world.students, parties, rng)
     await fall_due(owner, world.students, parties, rng)
+    await endpoints(owner, parties)
     await _directory(owner, rng)
     await _sources(owner, world)
     commands = [(str(seer), uuid4(), "x", "x", "x") for seer in world.seers if seer.party]

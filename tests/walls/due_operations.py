@@ -1,7 +1,7 @@
 """What is asked of what is due and overdue, how answers are read back into keys, and what the oracle says to them.
 
-Source: graph.md 4 (the row of overdue items) and 6; tables.md, `overdue` without a student. Beside tests/walls/oracle.py,
-whose laws hold here.
+Source: graph.md 4 (the row of overdue items) and 6; tables.md, `overdue` without a student. Beside
+tests/walls/oracle.py, whose laws hold here.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ FIGURES = "query { figures: overdueFigures { items region { code } } }"
 
 @once
 def due(oracle: Oracle, seer: Seer) -> set[UUID]:
-    """The own party's, done or not, while the young person is seen in lists. Of schools and municipalities: who leads."""
+    """The own party's, done or not, while the young person is seen in lists: of schools and municipalities."""
     if seer.role not in STUDENT:
         return set()
     return {row["id"] for row in oracle.rows["due"] if row["seer"] == seer.key and row["student"] in oracle.seen(seer)}
@@ -64,7 +64,9 @@ def _row(given: str) -> UUID:
 def _read_due(walls: Walls, seer: Seer, data: Any) -> Keys:
     found: Keys = {data["page"]["totalCount"]}
     for node in data["page"]["nodes"]:
-        found.add((_row(node["due"]), known(walls, seer, node["student"]["id"]), node["student"]["disclosure"]))
+        person = node["student"] or {}  # nobody there: only where a wall has a hole
+        who = known(walls, seer, person.get("id", "nobody"))
+        found.add((_row(node["due"]), who, person.get("disclosure")))
     return found
 
 

@@ -222,13 +222,13 @@ CALLED = {
     "report_uitval",
     "confirm_uitval",
     "move_uitval",
+    "answer_placement_end",
+    "close_due",
     "open_webhook",
     "rotate_webhook_key",
     "test_webhook",
     "replay_webhook",
     "disable_webhook",
-    "answer_placement_end",
-    "close_due",
 }
 FOLLOW = {"uitval_due", "placement_due", "move_due", "lead_due", "lead_closed"}  # triggers
 OF_WORKER = {"take_inbound", "clocks_tick"}

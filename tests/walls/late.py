@@ -34,6 +34,6 @@ async def fall_due(owner: Any, students: Sequence[UUID], seers: Sequence[str], r
     columns = "seer student process step case_type case_n due_at done_at"
     await insert(owner, "due", columns.split(), rows)
     late = [(region, who, "UITVAL", "PICK_UP", DAY, DAY) for region in REGIONS for who in seers]
-    await insert(owner, "overdue", "region late_seer process step due_at escalated_at".split(), late)
+    await insert(owner, "overdue", ["region", "late_seer", "process", "step", "due_at", "escalated_at"], late)
     figures = [("AM27", "UITVAL", "PICK_UP", "<5", DAY), (None, "UITVAL", "PICK_UP", "1-4", DAY)]
-    await insert(owner, "figure_overdue", "region process step items computed_at".split(), figures)
+    await insert(owner, "figure_overdue", ["region", "process", "step", "items", "computed_at"], figures)

@@ -256,6 +256,11 @@ EQUIVALENT: tuple[tuple[str, str, str], ...] = (
         "the grants let nobody update the column that the condition reads",
     ),
     (
+        r"policy.py \w+ webhook_(key|progress)",
+        r"none|without `(w\.|\{)seer.*",
+        "it is reached through its endpoint alone, whose predicate is the same",
+    ),
+    (
         r"policy.py \w+ source_run",
         r"none|without `(?!\{?o\.key|p\.).*",
         "a reading is reached through its source alone, whose predicate is the same",
@@ -273,6 +278,8 @@ EQUIVALENT: tuple[tuple[str, str, str], ...] = (
         "what was reported is no silence, and who knows a given name sees every loss that was told",
     ),
     (r"access\.of_own_student|(support_request|handover)\.own_case", r"without `s\.seer = .*", _OWN_ROWS),
+    (r"due\.own", r"without `s\.seer = .*", _OWN_ROWS),
+    (r"overdue\.of_region", r"also to .*", "its condition is true of no party but a coordinator"),
     (
         r"access\.of_own_student",
         r"also to municipality",

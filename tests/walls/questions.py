@@ -8,6 +8,7 @@ from typing import Any
 from tests.walls.case_operations import GIVEN
 from tests.walls.directory_operations import DIRECTORY
 from tests.walls.due_operations import FALLEN_DUE, LATENESS
+from tests.walls.endpoints import ENDPOINTS, OWN
 from tests.walls.event_operations import EVENTS
 from tests.walls.happened import HAPPENED
 from tests.walls.operations import CASES, PEOPLE, PERSON, Keys
@@ -15,7 +16,7 @@ from tests.walls.oracle import instant
 from tests.walls.seers import TIERS, Seer
 from tests.walls.walls import Walls
 
-OPERATIONS = (*PEOPLE, *CASES, *GIVEN, *EVENTS, *FALLEN_DUE, *DIRECTORY)
+OPERATIONS = (*PEOPLE, *CASES, *GIVEN, *EVENTS, *FALLEN_DUE, *ENDPOINTS, *DIRECTORY)
 PLAIN: Mapping[str, tuple[str, ...]] = {
     "student_profile": ("student",),
     "placement": ("student", "n"),
@@ -36,6 +37,10 @@ PLAIN: Mapping[str, tuple[str, ...]] = {
     "outbox": ("id",),
     "event_log": ("seer", "epoch", "pos"),
     "stream_head": ("seer",),
+    "webhook": ("id",),
+    "webhook_key": ("webhook", "n"),
+    "delivery": ("webhook", "epoch", "pos"),
+    "webhook_progress": ("webhook",),
     "due": ("id",),
     "overdue": ("id",),
     "figure_overdue": ("region", "items"),
@@ -56,7 +61,7 @@ async def plain(walls: Walls, seer: Seer, table: str) -> tuple[Keys, Keys]:
     columns = PLAIN[table]
     rows = await walls.plain(seer, f"SELECT {', '.join(columns)} FROM {table}")
     found = {row[0] if len(columns) == 1 else tuple(map(instant, row)) for row in rows or ()}
-    told = {**HAPPENED, **LATENESS}
+    told = {**HAPPENED, **LATENESS, **OWN}
     return found, told[table](walls.oracle, seer) if table in told else getattr(walls.oracle, table)(seer)
 
 

@@ -19,8 +19,10 @@ from tests.walls.seers import Seer
 from tests.walls.walls import Walls
 
 POINT = "servicepoint:AM27-WERKCENTRUM#matching"
-TABLES = ("access", "consent", "lead", "link", "support_request", "handover", "safety_net", "lead_offer", "placement")
-TABLES += ("uitval", "outbox")
+TABLES = (
+    *("access", "consent", "lead", "link", "support_request", "handover", "safety_net", "lead_offer"),
+    *("placement", "uitval", "outbox", "due", "placement_question"),
+)
 # The call, and whether its own school may: all that another seer may do to this student is nothing.
 NOBODY = "service:nobody#participatie"
 CALLS: dict[str, tuple[str, bool]] = {

@@ -20,10 +20,11 @@ from tests.walls.test_keeper import changes
 from tests.walls.walls import Walls
 
 TOWN = "municipality:GM0796#participatie"
-PLACES, LEADS, SEES, NOBODY = "who places", "who leads", "who sees", "nobody"
-# The call, and who may: the own school, the employer whose place it is and a municipality that sees who it is; the lead.
+PLACES, LEADS, ASKED, SEES, NOBODY = "who places", "who leads", "who is asked", "who sees", "nobody"
+MOVE, STEP = "00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002"  # that are due to the lead
+# The call, and who may: the own school, the employer whose place it is and a town that sees who it is; the lead.
 CALLS: dict[str, tuple[str, str]] = {
-    "a placement": ("SELECT start_placement(STUDENT, 'WERK', 'OTHER', NULL, 24, today(), NULL, NULL)", SEES),
+    "one elsewhere": ("SELECT start_placement(STUDENT, 'WERK', 'OTHER', NULL, 24, today(), NULL, NULL)", SEES),
     "a placement here": ("SELECT start_placement(STUDENT, 'BBL', 'EMPLOYER', NULL, 24, today(), NULL, NULL)", PLACES),
     "one like another": ("SELECT start_placement(STUDENT, 'WERK', 'EMPLOYER', NULL, 24, today(), NULL, NULL)", NOBODY),
     "one at nobody": ("SELECT start_placement(STUDENT, 'WERK', '00000000', NULL, 24, today(), NULL, NULL)", NOBODY),
@@ -47,6 +48,14 @@ CALLS: dict[str, tuple[str, str]] = {
     "a step that does not follow": ("SELECT move_uitval(STUDENT, 2, 'HOLD', today(), NULL)", NOBODY),
     "a step that there is not": ("SELECT move_uitval(STUDENT, 2, 'FORGET', NULL, NULL)", NOBODY),
     "a step of nothing": ("SELECT move_uitval(STUDENT, 9, 'ACKNOWLEDGE', NULL, NULL)", NOBODY),
+    "an answer": ("SELECT answer_placement_end(STUDENT, 1, 'UNKNOWN', NULL)", ASKED),
+    "an answer with a later end": ("SELECT answer_placement_end(STUDENT, 1, 'EXTENDED', today() + 99)", ASKED),
+    "an answer with an earlier end": ("SELECT answer_placement_end(STUDENT, 1, 'EXTENDED', today() + 1)", NOBODY),
+    "an answer that nobody asked": ("SELECT answer_placement_end(STUDENT, 2, 'ENDS', NULL)", NOBODY),
+    "an answer about nothing": ("SELECT answer_placement_end(STUDENT, 9, 'ENDS', NULL)", NOBODY),
+    "a move that was seen": (f"SELECT close_due('{MOVE}')", LEADS),
+    "a step that is closed by hand": (f"SELECT close_due('{STEP}')", NOBODY),
+    "the clocks": ("SELECT clocks_tick(STUDENT, now() + '60 days')", NOBODY),
     "a silence": ("SELECT presume_uitval(STUDENT, 1)", NOBODY),
     "who follows": ("SELECT followers(STUDENT, false)", NOBODY),
     "a word about it": ("SELECT tell('uitval-gemeld', STUDENT, 'UITVAL', 1, ARRAY['uwv#uwv'], '{}')", NOBODY),
@@ -83,6 +92,14 @@ async def prepare(walls: Walls, world: World, lead: str) -> UUID:
         student,
         named[0],
     )
+    await owner.execute(
+        "INSERT INTO placement_question (student, placement_n, to_on, days, asked_at)"
+        " VALUES ($1, 1, today() + 30, 56, now())",
+        student,
+    )
+    await owner.execute("UPDATE due SET id = $2 WHERE student = $1", student, UUID(STEP))
+    due = [(UUID(MOVE), lead, student, "MOVE", "REVIEW", await owner.fetchval("SELECT now()"))]
+    await insert(owner, "due", ("id", "seer", "student", "process", "step", "due_at"), due)
     return student
 
 
@@ -93,6 +110,7 @@ async def test_only_who_places_or_leads_changes_anything(raised: Raise, leads: s
         lead = school if leads == "school" else TOWN
         student = await prepare(walls, world, lead)
         may = {PLACES: {school, TOWN, f"employer:{world.employers[0]}#mentor"}, LEADS: {lead}, NOBODY: set()}
+        may[ASKED] = {lead, f"employer:{world.employers[0]}#mentor"}
         may[SEES] = {school, TOWN, f"employer:{world.employers[1]}#mentor"}  # the other's own place
         offer = await walls.owner.fetchval(
             "SELECT id FROM opportunity WHERE employer IS DISTINCT FROM $1 ORDER BY id LIMIT 1", world.employers[0]

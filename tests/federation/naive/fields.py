@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from tests.federation.naive import happenings, lateness, people, sources
+from tests.federation.naive import endpoints, happenings, lateness, people, sources
 from tests.federation.naive import things as t
 from tests.federation.naive.keys import by_id, by_representation
 from tests.federation.naive.rights import Eyes, Refusal
@@ -239,4 +239,5 @@ FIELDS: dict[str, Give] = {
     **happenings.FIELDS,
     **lateness.FIELDS,
     **sources.FIELDS,
+    **endpoints.FIELDS,
 }

@@ -49,6 +49,9 @@ TABLES = (
     "figure_overdue",
     "outbox",
     "event_log",
+    "webhook",
+    "webhook_key",
+    "delivery",
     "source",
     "source_run",
 )
