@@ -15,6 +15,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 ISSUER_PATH = "/demo/issuer"
 ADDRESS_FILE = "address"
 LOG_FILE = "requests.jsonl"
+KEY_FILE, KEY_BYTES = "cursor.key", 32
 OTHER_MIGRATIONS = (
     "The demo's database was made by migrations that this checkout does not have."
     " `scripts/demo --fresh` throws it away and makes another."
@@ -218,7 +220,7 @@ async def _load(owner: str, server: Embedded | None, steps: Steps, scale: float)
 
 
 async def _with_logins(settings: Settings, owner: str, server: Embedded | None) -> Settings:
-    key = settings.cursor_key or secrets.token_bytes(32)
+    key = settings.cursor_key or (_kept_key(server.home.folder) if server is not None else secrets.token_bytes(32))
     if server is None:
         return dataclasses.replace(settings, cursor_key=key)
     from registry.migrate import LOGINS, make_logins
@@ -232,6 +234,17 @@ async def _with_logins(settings: Settings, owner: str, server: Embedded | None) 
         directory_url=made.directory,
         worker_url=made.worker,
     )
+
+
+def _kept_key(home: Path) -> bytes:
+    """The same at each start: a cursor of the last one still counts, and so do the keys of webhooks."""
+    path = home / KEY_FILE
+    key = path.read_bytes() if path.exists() else b""
+    if len(key) != KEY_BYTES:
+        key = secrets.token_bytes(KEY_BYTES)
+        path.touch(mode=0o600)
+        path.write_bytes(key)
+    return key
 
 
 async def _trust(owner: str, issuer: str) -> None:

@@ -74,7 +74,7 @@ def _tokens(client_key: Path | None) -> Tokens | None:
     return Tokens({"spil": ECKey.import_key(client_key.read_text(encoding="utf-8"))})
 
 
-def certificates(folder: Path) -> dict[str, Path]:
+def certificates(folder: Path) -> dict[str, Any]:
     """As the exchange gives them out: its own, and in the same folder the hub's, of one new authority."""
     from tests.wire.tls_kit import Authority
 
@@ -86,7 +86,6 @@ def certificates(folder: Path) -> dict[str, Path]:
 
 
 async def run(told: argparse.Namespace) -> None:
-    sys.stdout.reconfigure(line_buffering=True)  # what a sink prints is read at once
     # The variable reaches the partners of a demo, whose command line nobody writes.
     told.names = told.names or os.environ.get("PARTNERS_NAMES") or ("pleasant" if told.kind == "all" else "canaries")
     async with contextlib.AsyncExitStack() as stack:

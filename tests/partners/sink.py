@@ -31,13 +31,18 @@ PATIENCE = 5.0  # seconds for the keys; a hub gives a try ten
 PREFIX, SUFFIX = "nl.arbeidstoeleiding.", ".v1"
 
 
+def at_once(line: str) -> None:
+    """Who listens at a pipe waits for it."""
+    print(line, flush=True)
+
+
 @dataclass
 class Sink:
     """Whose it is, the keys that it believes (`whpk_...`), and what it had."""
 
     party: str = "-"
     keys: Sequence[str] = ()
-    say: Callable[[str], None] = print
+    say: Callable[[str], None] = at_once
     had: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
