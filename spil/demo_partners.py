@@ -140,6 +140,7 @@ class Partners:
   the subgraph of {self.cast.other_town} {at["subgraph"]}, a vacancy feed {at["feed"]}{vum}.
   To see SOURCE_DOWN where the names are: curl -s {at["school"]}/control -d '{{"fail": 500}}'  ('{{}}' mends it)
   Webhooks of {self.cast.town} go to 127.0.0.1:{self.ports["sink"]}: a line of each appears here.
+  To see one tried again, after 5 s: curl -s 127.0.0.1:{self.ports["sink"]}/control -d '{{"fail": 500, "times": 1}}'
 """
 
 
