@@ -230,7 +230,7 @@ CALLED = {
     "replay_webhook",
     "disable_webhook",
 }
-FOLLOW = {"uitval_due", "placement_due", "move_due", "lead_due", "lead_closed"}  # triggers
+FOLLOW = {"uitval_due", "placement_due", "move_due", "lead_due", "lead_closed", "due_erased"}  # triggers
 OF_WORKER = {"take_inbound", "clocks_tick"}
 DEFINERS = {"keep_sight", "keep_sight_place", "keep_lead", "end_with_consent", "end_with_reason"} | CALLED
 DEFINERS |= FOLLOW | OF_WORKER
