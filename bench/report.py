@@ -14,6 +14,8 @@ from bench.documents import LARGE, MOST_SCHOOLS, SIZE
 from bench.live import DEADLINE, SLOW
 from bench.load import CONNECTIONS
 from bench.peers.serving import POOL
+from bench.uitval import UitvalResults
+from bench.uitval import lines as uitval_lines
 from registry.embedded_home import CHECKOUT
 
 if TYPE_CHECKING:
@@ -70,7 +72,7 @@ def bars(results: Results) -> list[Bar]:
         each = one_round.p50 / students
         for name, (measured, many) in wider:
             found.append(Bar(f"{name} over {one_name}, per student", measured.p50 / many / each, 1.5, None, True))
-    return [*found, *_source_bars(results)]
+    return [*found, *_source_bars(results), *(_uitval_bars(results.uitval) if results.uitval else [])]
 
 
 def _source_bars(results: Results) -> list[Bar]:
@@ -86,6 +88,24 @@ def _source_bars(results: Results) -> list[Bar]:
     if (harvest := results.harvest) is not None:
         found.append(Bar(f"harvest of {harvest.rows:,} vacancies over COPY", harvest.ratio, 3, None, True))
     return found
+
+
+def _uitval_bars(found: UitvalResults) -> list[Bar]:
+    steady = found.length.steady
+    bars = [
+        Bar(
+            f"uitval: reports accepted a second, of {found.length.burst} sent",
+            found.burst_rate,
+            found.length.burst * 0.99,
+        ),
+        Bar("uitval: all in the log, seconds after the last answer", found.caught_up, 2, None, True),
+        Bar(f"uitval, {steady}/s: p99 to subscriber, ms", found.subscriber[steady].p99, 500, None, True),
+        Bar(f"uitval, {steady}/s: p99 to webhook 200, ms", found.webhook[steady].p99, 1000, None, True),
+        Bar(f"uitval: kB of an idle subscriber, of {found.length.idle:,}", found.idle_kb, 60, None, True),
+    ]
+    if found.fan_out:
+        bars.append(Bar("uitval: one event to many, p99 ms", found.fan_out.p99, 500, None, True))
+    return bars
 
 
 def straw_men(results: Results) -> list[Bar]:
@@ -109,6 +129,7 @@ def tables(results: Results) -> str:
             f" | {one.server:.2f} | {one.postgres:.2f} |"
         )
     lines += ["", *_scale_lines(results), *_wide_lines(results), *_source_lines(results)]
+    lines += uitval_lines(results.uitval) if results.uitval else []
     lines += ["| bar | found | wanted | aim | |", "|---|---:|---:|---:|---|"]
     lines += [one.row() for one in (*bars(results), *straw_men(results))]
     return "\n".join(lines) + "\n"
@@ -187,6 +208,10 @@ With sources (`bench/live.py`, `bench/harvest.py`): partners are processes that 
 A municipality asks for {SIZE} students with `identity` and `support` over one connection. For those who ask no source
 another municipality asks five of them at one pace, before and while one of the five hangs. The harvest is of one JSON
 feed, first byte to last commit, against `copy_records_to_table` of the same mapped rows into the same indexed table.
+
+Uitval (`bench/uitval.py`): employers report over HTTP at a fixed rate, whether or not the hub keeps up, to one gateway
+and one `spil deliver`; a school and two municipalities follow. Every delay is counted from the begin of the report's
+transaction. Load, subscribers and receivers are processes of their own on the same two cores.
 
 {NOTES.read_text("utf-8")}"""
 

@@ -16,7 +16,7 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench import data, harvest, live, report
+from bench import data, harvest, live, report, uitval
 from bench.contestants import Contestant, contestants, trust
 from bench.documents import Question, questions, wide_questions
 from bench.load import Round, Tokens, answers, count_students, drive, median, written
@@ -38,10 +38,11 @@ class Length:
     seconds: int
     warm: int
     vacancies: int
+    uitval: uitval.Length
 
 
-FULL = Length((1, 10), 3, 10, WARM, 50_000)
-SHORT = Length((0.1,), 1, 1, 1, 500)
+FULL = Length((1, 10), 3, 10, WARM, 50_000, uitval.Length())
+SHORT = Length((0.1,), 1, 1, 1, 500, uitval.SHORT)
 
 
 @dataclass
@@ -54,6 +55,7 @@ class Results:
     wide: dict[str, tuple[Round, float]] = field(default_factory=dict)  # with the students of one answer
     live: live.LiveResults | None = None
     harvest: harvest.Times | None = None
+    uitval: uitval.UitvalResults | None = None
 
 
 def tell(sentence: str) -> None:
@@ -149,6 +151,7 @@ async def _run(server: Embedded, length: Length) -> Results:
         for scale in length.scales[1:]:
             await bench.alone(scale)
         await bench.with_sources()
+        bench.results.uitval = await uitval.measure(server, folder, length.uitval, tell)
         return bench.results
     finally:
         shutil.rmtree(folder, ignore_errors=True)

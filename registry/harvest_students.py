@@ -110,8 +110,8 @@ OF_PLACEMENTS = """
  FROM json_to_recordset($1::json) s(id uuid, placements json), json_to_recordset(s.placements) p(kind text,
     employer_kvk text, from_on date, to_on date, hours smallint, leads_to text)
  ORDER BY s.id, p.kind, p.employer_kvk, p.from_on, p.to_on DESC NULLS FIRST)"""
-# A placement that ended here stays ended: a report is quicker than a school's own system. One whose day is over goes on until
-# the clocks end it (0017_clocks.sql): whether it was lost is asked there, once.
+# A placement that ended here stays ended: a report is quicker than a school's own system. One whose day is over goes on
+# until the clocks end it (0017_clocks.sql): whether it was lost is asked there, once.
 GOES_ON = "CASE WHEN g.from_on > today() THEN 'PLANNED' ELSE 'RUNNING' END"
 CHANGE_PLACEMENTS = f"""
 UPDATE placement x SET to_on = g.to_on, hours = g.hours, leads_to = g.leads_to, state = {GOES_ON}

@@ -79,8 +79,8 @@ class _Leading:
     async def go_on(self) -> None:
         """Rounds without end. Raises Replaced."""
         while True:
-            await self._top_up()
             await self._round(self._now())
+            await self._top_up()
             until = self._time() + self._pace.between
             while (left := until - self._time()) > 0:
                 await asyncio.sleep(min(left, self._pace.renew))

@@ -15,6 +15,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -24,6 +25,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from registry.embedded import Embedded, discard
 from registry.embedded_home import home_folder
 from schema.errors import SetUp, Unavailable
+from spil.demo_uitval import LOSSES_PATH, NotMade, losses_app, make_webhook, sending_to
 from spil.log import Log, Write
 from spil.progress import Steps
 from spil.server import listen, run_until_signal, serve
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 ISSUER_PATH = "/demo/issuer"
 ADDRESS_FILE = "address"
 LOG_FILE = "requests.jsonl"
+KEY_FILE, KEY_BYTES = "cursor.key", 32
 OTHER_MIGRATIONS = (
     "The demo's database was made by migrations that this checkout does not have."
     " `scripts/demo --fresh` throws it away and makes another."
@@ -89,7 +92,7 @@ async def _demo(
         owner = server.url if server is not None else str(settings.database_url)
         await _load(owner, server, steps, scale)
         with steps.step("Preparing logins and the demo's issuer"):
-            settings = await _with_logins(settings, owner, server)
+            settings = sending_to(await _with_logins(settings, owner, server), beginning.sink)
             await _trust(owner, _issuer(settings))
             tokens = await _tokens(owner)
             cast = await beginning.begin(owner, *_partnered(tokens))
@@ -97,11 +100,13 @@ async def _demo(
             parts = await _parts(settings)
         try:
             log = Log(_log_file(server))
-            app = _app(settings, parts, log, tokens, explorer)
+            app = Fork(LOSSES_PATH, losses_app(owner), _app(settings, parts, log, tokens, explorer))
             partners = await beginning.up(cast, steps)
             await partners.join(owner, str(settings.worker_url), steps)
             await parts.sources.refresh()
-            async with _speaking(parts, owner, _issuer(settings)), _delivering(parts, log):
+            await _ring(parts, partners, tokens, steps)
+            speaking = _speaking(parts, owner, _issuer(settings))
+            async with speaking, partners.overheard(), _delivering(parts, log):
                 await serve(app, listener, lambda: _announce(settings, server, steps, partners))
         finally:
             await parts.close()
@@ -126,6 +131,19 @@ def _app(settings: Settings, parts: Parts, log: Log, tokens: DemoTokens, explore
 
     hub = build_app(parts, log, tokens, _explorer(tokens) if explorer else ())
     return Fork(ISSUER_PATH, issuer_app(_issuer(settings), knows), hub)
+
+
+async def _ring(parts: Parts, partners: Partners, tokens: DemoTokens, steps: Steps) -> None:
+    """The municipality's events go to its receiver of this start, which is told by whom they are signed."""
+    from auth.viewer import Role
+
+    if partners.sink is None:
+        return
+    actor = tokens.actors[Role.MUNICIPALITY]
+    try:
+        partners.tell_sink(actor[0], await make_webhook(parts.engine, actor, partners.sink))
+    except NotMade as problem:
+        steps.say(f"Without its webhook: {problem}")
 
 
 def _partnered(tokens: DemoTokens) -> tuple[str, str]:
@@ -202,7 +220,7 @@ async def _load(owner: str, server: Embedded | None, steps: Steps, scale: float)
 
 
 async def _with_logins(settings: Settings, owner: str, server: Embedded | None) -> Settings:
-    key = settings.cursor_key or secrets.token_bytes(32)
+    key = settings.cursor_key or (_kept_key(server.home.folder) if server is not None else secrets.token_bytes(32))
     if server is None:
         return dataclasses.replace(settings, cursor_key=key)
     from registry.migrate import LOGINS, make_logins
@@ -216,6 +234,17 @@ async def _with_logins(settings: Settings, owner: str, server: Embedded | None) 
         directory_url=made.directory,
         worker_url=made.worker,
     )
+
+
+def _kept_key(home: Path) -> bytes:
+    """The same at each start: a cursor of the last one still counts, and so do the keys of webhooks."""
+    path = home / KEY_FILE
+    key = path.read_bytes() if path.exists() else b""
+    if len(key) != KEY_BYTES:
+        key = secrets.token_bytes(KEY_BYTES)
+        path.touch(mode=0o600)
+        path.write_bytes(key)
+    return key
 
 
 async def _trust(owner: str, issuer: str) -> None:
@@ -288,6 +317,10 @@ Spil is ready after {steps.elapsed:.1f} s.
 
   A token, from a second terminal in this checkout:
   scripts/spil token --party municipality:GM0796 --function participatie
+
+  A young person loses a place: a second terminal follows as the municipality, a third one reports as an employer.
+  scripts/spil events tail --party municipality:GM0796 --function participatie
+  scripts/spil report-uitval
 
   A first question:
   curl -s {base}/graphql -H 'content-type: application/json' \\

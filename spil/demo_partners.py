@@ -1,4 +1,5 @@
-"""The demo's partner systems: one of each, in one process beside the hub, reached as real ones are.
+"""The demo's partner systems: one of each, in one process beside the hub, reached as real ones are; and a receiver of
+webhooks, whose lines appear in the demo's terminal.
 
 Laws
 1. They are the tests' partners, and import nothing of the hub: what the demo shows went over a socket.
@@ -11,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import socket
 import sys
 import tempfile
 from asyncio.subprocess import PIPE, Process
@@ -20,12 +22,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import click
 import orjson
 
 from registry.demo_partners import Cast, cast_of, place_sources
 from registry.embedded_home import CHECKOUT
 from registry.sources import Source
 from schema.errors import SpilError
+from spil.demo_uitval import SINK_PATH
 from spil.progress import Steps
 
 PROGRAM: Final = CHECKOUT / "tests" / "partners" / "__main__.py"
@@ -47,6 +51,34 @@ class Partners:
     ports: Mapping[str, int]
     cast: Cast
     folder: Path
+    process: Process | None = None
+
+    @property
+    def sink(self) -> str | None:
+        """The address of the receiver of webhooks."""
+        return f"http://127.0.0.1:{self.ports['sink']}{SINK_PATH}" if "sink" in self.ports else None
+
+    def tell_sink(self, party: str, keys: Sequence[str]) -> None:
+        """Whose webhook it is, and the public keys that it believes: over a pipe that is the demo's alone."""
+        if self.process is not None and self.process.stdin is not None:
+            with suppress(RuntimeError, OSError):  # it has ended
+                self.process.stdin.write(orjson.dumps({"party": party, "keys": keys}) + b"\n")
+
+    @asynccontextmanager
+    async def overheard(self) -> AsyncIterator[None]:
+        """Meanwhile what the receiver of webhooks prints stands in this terminal too."""
+
+        async def listen() -> None:
+            if self.process is not None and self.process.stdout is not None:
+                async for line in self.process.stdout:
+                    click.echo(line.decode("utf-8", "replace").rstrip("\n"))
+
+        listening = asyncio.create_task(listen())
+        try:
+            yield
+        finally:
+            listening.cancel()
+            await asyncio.wait([listening])
 
     async def join(self, owner: str, worker: str, steps: Steps) -> None:
         """Makes them sources, and reads once those that were never read."""
@@ -58,7 +90,7 @@ class Partners:
 
     def sources(self) -> list[Source]:
         """The rows of those that run."""
-        return [self._source(kind, port) for kind, port in self.ports.items() if self._party(kind) is not None]
+        return [self._source(kind, port) for kind, port in self.ports.items() if kind in KEYS and self._party(kind)]
 
     def _party(self, kind: str) -> str | None:
         cast = self.cast
@@ -107,6 +139,8 @@ class Partners:
   Beside it: the system of {self.cast.school} {at["school"]} and of {self.cast.town} {at["municipality"]},
   the subgraph of {self.cast.other_town} {at["subgraph"]}, a vacancy feed {at["feed"]}{vum}.
   To see SOURCE_DOWN where the names are: curl -s {at["school"]}/control -d '{{"fail": 500}}'  ('{{}}' mends it)
+  Webhooks of {self.cast.town} go to 127.0.0.1:{self.ports["sink"]}: a line of each appears here.
+  To see one tried again, after 5 s: curl -s 127.0.0.1:{self.ports["sink"]}/control -d '{{"fail": 500, "times": 1}}'
 """
 
 
@@ -128,6 +162,7 @@ class Beginning:
     process: Process | None
     folder: Path
     standard: Path | None
+    sink: str | None = None  # the `host:port` of the receiver of webhooks, known before it serves
 
     async def begin(self, owner: str, school: str, town: str) -> Cast:
         """Finds whose systems they are. Numbers of students and cases only: the names are made up over there."""
@@ -155,7 +190,7 @@ class Beginning:
         elif "vum" not in ports:
             why = "its packages are not installed" if self.standard else "SPIL_SHARED has no standard"
             steps.say(f"Without a party of the VUM exchange: {why}.")
-        return Partners(ports, cast, self.folder)
+        return Partners(ports, cast, self.folder, self.process)
 
 
 @asynccontextmanager
@@ -164,12 +199,16 @@ async def partners_beside(shared: Path | None, home: Path | None) -> AsyncIterat
     files = (shared or CHECKOUT.parent / "shared") / STANDARD
     standard = files if files.is_dir() else None
     with _folder(home) as folder:
-        process = await _start(folder, standard) if PROGRAM.is_file() else None
+        if not PROGRAM.is_file():
+            yield Beginning(None, folder, standard)
+            return
+        with _listening() as listener:
+            process = await _start(folder, standard, listener)
+            place = f"127.0.0.1:{listener.getsockname()[1]}"
         try:
-            yield Beginning(process, folder, standard)
+            yield Beginning(process, folder, standard, place)
         finally:
-            if process is not None:
-                await _end(process)
+            await _end(process)
 
 
 @contextmanager
@@ -184,8 +223,17 @@ def _folder(home: Path | None) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-async def _start(folder: Path, standard: Path | None) -> Process:
-    told = ["--client-key", folder / "client.pem"]
+@contextmanager
+def _listening() -> Iterator[socket.socket]:
+    """The sink's socket: made here, so that the hub is built with its port while the partners come up."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        yield listener
+
+
+async def _start(folder: Path, standard: Path | None, listener: socket.socket) -> Process:
+    told = ["--client-key", folder / "client.pem", "--sink-fd", listener.fileno()]
     more = ["--shared", standard, "--tls", folder] if standard else []
     with (folder / LOG_FILE).open("wb") as log:
         return await asyncio.create_subprocess_exec(
@@ -195,6 +243,7 @@ async def _start(folder: Path, standard: Path | None) -> Process:
             stderr=log,
             cwd=CHECKOUT,
             env=os.environ | {"PYTHONPATH": str(CHECKOUT)},
+            pass_fds=(listener.fileno(),),
             start_new_session=True,  # a terminal's Ctrl-C is the demo's to hear
         )
 

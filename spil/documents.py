@@ -232,11 +232,12 @@ def _wrong_files(root: Path) -> dict[str, str | None]:
     """Path -> text of the schemas that are not what they should be; None for one of a type that there is not."""
     wanted = event_documents.files()
     there = {path.relative_to(root).as_posix() for path in (root / event_documents.FOLDER).glob("*.json")}
-    found: dict[str, str | None] = dict.fromkeys(there - wanted.keys())
-    for path, text in wanted.items():
-        if path not in there or (root / path).read_text(encoding="utf-8") != text:
-            found[path] = text
-    return found
+    stale = {
+        path: text
+        for path, text in wanted.items()
+        if path not in there or (root / path).read_text(encoding="utf-8") != text
+    }
+    return {**dict.fromkeys(there - wanted.keys()), **stale}
 
 
 def write(root: Path = CHECKOUT) -> list[str]:

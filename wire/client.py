@@ -1,4 +1,4 @@
-"""One exchange with an address that is no source: an issuer's keys, a token for the command line.
+"""One exchange with an address that is no source: an issuer's keys, a token or a hub's answer for the command line.
 
 Laws
 1. Pinned like a source (wire/pinned.py); the address itself says which host may be asked.
@@ -8,8 +8,9 @@ Laws
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
+import httpcore
 import httpx
 
 from schema.errors import SourceDown, SourceMalformed, SourceTimeout
@@ -23,23 +24,43 @@ async def fetch_json_bytes(url: str, *, deadline: float, cap: int, allow_private
 
     Raises SourceTimeout, or SourceDown for everything else: refused address, no connection, other status, too large.
     """
-    return await _body(url, None, deadline, cap, allow_private)
+    return await _body(url, _get, deadline, cap, allow_private)
 
 
 async def post_form(
     url: str, form: Mapping[str, str], *, deadline: float, cap: int, allow_private: frozenset[str]
 ) -> bytes:
     """The same for a POST of form fields."""
-    return await _body(url, form, deadline, cap, allow_private)
+    return await _body(url, lambda target: form_to(target, form), deadline, cap, allow_private)
+
+
+async def post_json(
+    url: str, document: bytes, token: str, *, deadline: float, cap: int, allow_private: frozenset[str]
+) -> bytes:
+    """The same for a POST of JSON by who has this token."""
+    headers = {
+        "content-type": "application/json",
+        "accept-encoding": "identity",
+        "authorization": f"Bearer {token}",
+    }
+    return await _body(url, lambda target: request_to("POST", target, headers, document), deadline, cap, allow_private)
+
+
+def _get(target: httpx.URL) -> httpcore.Request:
+    return request_to("GET", target, {"accept-encoding": "identity"})
 
 
 async def _body(
-    url: str, form: Mapping[str, str] | None, deadline: float, cap: int, allow_private: frozenset[str]
+    url: str,
+    request_of: Callable[[httpx.URL], httpcore.Request],
+    deadline: float,
+    cap: int,
+    allow_private: frozenset[str],
 ) -> bytes:
     pins = Pins(frozenset({_host(url)}), allow_private)
     target = pins.read(url)
     try:
-        request = request_to("GET", target, {"accept-encoding": "identity"}) if form is None else form_to(target, form)
+        request = request_of(target)
         async with asyncio.timeout(deadline), pinned_pool(pins, public_tls()) as pool:
             answer = await exchange(pool, request, cap)
     except TimeoutError:

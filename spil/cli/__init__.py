@@ -31,6 +31,9 @@ class Entry:
 COMMANDS: tuple[Entry, ...] = (
     Entry("demo", "spil.cli.demo:demo", "Start everything here, with fictitious data."),
     Entry("token", "spil.cli.token:token", "Print a token of the running demo."),
+    Entry(
+        "report-uitval", "spil.cli.report_uitval:report_uitval", "Report a loss, as an employer of the running demo."
+    ),
     Entry("serve", "spil.cli.serve:serve", "Serve the hub on a Postgres of your own."),
     Entry("deliver", "spil.cli.deliver:deliver", "Bring events to their receivers, beside `spil serve`."),
     Entry("events", "spil.cli.events:events", "The events: follow them, how many wait, a new epoch."),

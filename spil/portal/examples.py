@@ -52,7 +52,7 @@ EXAMPLES: Final[tuple[Example, ...]] = (
         Role.MUNICIPALITY,
         "A municipality",
         "The young people whom a school involved it for, under pseudonyms of its own, and nobody else; its own support"
-        " live from its own system.",
+        " live from its own system; who of them lost a place, and the events that it was told.",
         """{
   students(first: 3) {
     totalCount
@@ -61,6 +61,8 @@ EXAMPLES: Final[tuple[Example, ...]] = (
       support { jobcoach { name } werkconsulent { name } plan { from to } inPlace { kind } }
     }
   }
+  uitvallen(first: 3) { nodes { state endedOn student { id } } }
+  events(last: 3) { nodes { pos type recorded } }
 }""",
     ),
     Example(

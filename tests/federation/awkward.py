@@ -155,7 +155,7 @@ DELIVERED = """UPDATE delivery SET tries = pos % 11, code = CASE WHEN pos % 4 = 
         ended_at = CASE WHEN pos % 4 IN (1, 2) THEN now() - pos * interval '1 minute' END WHERE epoch > 0"""
 ENDED = """UPDATE webhook SET state = CASE WHEN id::text < '4' THEN 'FAILED' ELSE 'DISABLED' END, ended_at = now(),
         reason = CASE WHEN id::text < '4' THEN 'NO_ANSWER' ELSE 'GONE' END WHERE id::text < '8'"""
-# Due to who sees them, saw them and never did, to one of them only; some of it done. Late: each of these, here and there.
+# Due to who sees them, saw them and never did, to one of them only; some of it done. Late: each of these, everywhere.
 LATE = (
     "DELETE FROM due",
     """INSERT INTO due (id, seer, student, process, step, case_type, case_n, due_at, reminded_at, done_at)

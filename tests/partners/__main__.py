@@ -2,7 +2,8 @@
 
 Prints its port when it is up, and runs until it is killed. `all` is one of each in one process: it reads whom each
 knows from the first line of its stdin (JSON by kind), prints their ports as JSON, and ends when its stdin does: with
-whoever holds the other end of that pipe, in whatever way that ends.
+whoever holds the other end of that pipe, in whatever way that ends. Meanwhile each further line tells the sink whose it
+is and which keys it believes (`{"party": ..., "keys": [...]}`), and the sink prints a line for what it gets.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import asyncio
 import contextlib
 import json
 import os
+import socket
 import sys
 from pathlib import Path
 from typing import Any
@@ -21,10 +23,11 @@ from tests.partners.feed import Feed, posting
 from tests.partners.municipality import Municipality, support_of
 from tests.partners.school import School, identity_of
 from tests.partners.serving import serving
+from tests.partners.sink import Sink
 from tests.partners.subgraph import Subgraph
 from tests.partners.tokens import Tokens
 
-KINDS = ("school", "municipality", "subgraph", "feed", "vum")
+KINDS = ("school", "municipality", "subgraph", "feed", "vum", "sink")
 HUB = "spil.example"  # the name in the certificate that the hub shows
 OIN = "00000001001564743000"
 
@@ -32,7 +35,7 @@ OIN = "00000001001564743000"
 def make(kind: str, known: list[str], told: argparse.Namespace) -> Any:
     """A partner that knows these: students of a school, vacancies of a feed by their count, cases of a municipality.
 
-    A case of the subgraph may name its student by Spil's id: `Z1=Student:...`.
+    A case of the subgraph may name its student by Spil's id: `Z1=Student:...`. A sink knows public keys: `whpk_...`.
     """
     pleasant = told.names == "pleasant"
     supported = people.support_of if pleasant else support_of
@@ -41,6 +44,8 @@ def make(kind: str, known: list[str], told: argparse.Namespace) -> Any:
         for number in known:
             school.enrol({"leerlingid": number})
         return school
+    if kind == "sink":
+        return Sink(keys=known)
     if kind == "subgraph":
         graph = Subgraph(supported)
         for one in known:
@@ -69,7 +74,7 @@ def _tokens(client_key: Path | None) -> Tokens | None:
     return Tokens({"spil": ECKey.import_key(client_key.read_text(encoding="utf-8"))})
 
 
-def certificates(folder: Path) -> dict[str, Path]:
+def certificates(folder: Path) -> dict[str, Any]:
     """As the exchange gives them out: its own, and in the same folder the hub's, of one new authority."""
     from tests.wire.tls_kit import Authority
 
@@ -88,8 +93,10 @@ async def run(told: argparse.Namespace) -> None:
             stdin = await open_stdin()
             line = await stdin.readline()
             if line:
-                print(json.dumps(await start_all(json.loads(line), told, stack)), flush=True)
-                await stdin.read()
+                sink = Sink()
+                print(json.dumps(await start_all(json.loads(line), told, stack, sink)), flush=True)
+                async for line in stdin:
+                    sink.told(**json.loads(line))
             return
         known = told.know.split(",") if told.know else []
         if told.know_file:
@@ -107,10 +114,13 @@ async def start(kind: str, known: list[str], told: argparse.Namespace, stack: co
 
 
 async def start_all(
-    known: dict[str, list[str]], told: argparse.Namespace, stack: contextlib.AsyncExitStack
+    known: dict[str, list[str]], told: argparse.Namespace, stack: contextlib.AsyncExitStack, sink: Sink
 ) -> dict[str, int]:
     """The ports by kind. The VUM party is left out where its files or its packages are absent."""
-    ports = {kind: await start(kind, known.get(kind, []), told, stack) for kind in KINDS if kind != "vum"}
+    plain = [kind for kind in KINDS if kind not in ("vum", "sink")]
+    ports = {kind: await start(kind, known.get(kind, []), told, stack) for kind in plain}
+    listener = socket.socket(fileno=told.sink_fd) if told.sink_fd is not None else None
+    ports["sink"] = await stack.enter_async_context(serving(sink.app, listener=listener))
     if told.shared is not None:
         with contextlib.suppress(ModuleNotFoundError):
             ports["vum"] = await start("vum", [], told, stack)
@@ -135,6 +145,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--names", choices=("canaries", "pleasant"), help="default: pleasant for `all`")
     made.add_argument("--client-key", type=Path, help="the hub's public key: the school then wants its tokens")
     made.add_argument("--tls", type=Path, help="a folder for certificates: the VUM party then wants the hub's")
+    made.add_argument("--sink-fd", type=int, help="of `all`: a socket that listens already, for the sink")
     return made
 
 

@@ -46,12 +46,14 @@ async def serving(
     key: Path | None = None,
     authority: Path | None = None,
     port: int = 0,
+    listener: socket.socket | None = None,
 ) -> AsyncIterator[int]:
-    """The port. With `authority` only clients of it are let in (mTLS)."""
-    # The protocol by name, or asyncio leaves Nagle's algorithm on, and an answer's body waits 40 ms for an ACK.
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind(("127.0.0.1", port))
+    """The port: of `listener`, where one is handed in. With `authority` only clients of it are let in (mTLS)."""
+    if listener is None:
+        # The protocol by name, or asyncio leaves Nagle's algorithm on, and an answer's body waits 40 ms for an ACK.
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", port))
     config = uvicorn.Config(
         app,
         http=SeesCertificates,

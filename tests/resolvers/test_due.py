@@ -1,4 +1,4 @@
-"""Due, then late: the lead is reminded, the coordinator of its region sees that it is late, the country how many are."""
+"""Due, then late: the lead is reminded, the coordinator of its region sees that it is late, the country how many."""
 
 from __future__ import annotations
 
@@ -178,6 +178,14 @@ async def test_what_is_done_late_is_cleared(scene: Scene, worker: Any) -> None:
     assert seen["clearedOn"] == str(today())
     assert await late(scene, COORDINATOR, only_open=True) == []
     assert await late(scene, COORDINATOR, only_open=False) == [seen]
+
+
+async def test_who_is_erased_leaves_nobody_late(scene: Scene, worker: Any) -> None:
+    who, _ = await lost(scene)
+    await very_late(scene, worker, who)
+    assert len(await late(scene, COORDINATOR, only_open=True)) == 1
+    await scene.owner.execute("DELETE FROM student WHERE id = $1", who.key)
+    assert await late(scene, COORDINATOR, only_open=True) == []
 
 
 async def led_by_town(scene: Scene, who: Placed) -> str:

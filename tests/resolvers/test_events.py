@@ -107,7 +107,7 @@ async def test_a_cursor_behind_what_is_kept_says_so(scene: Scene) -> None:
 async def test_nobody_but_the_lead_finds_out_that_a_silence_was_noted(scene: Scene) -> None:
     """The same words whether or not one was."""
     silent, plain = [await placed(scene, to=str(today() + timedelta(days=9))) for _ in range(2)]
-    await scene.owner.execute("UPDATE placement SET state = 'ENDED', to_on = today() - 1 WHERE student = $1", plain.key)
+    await scene.owner.execute("UPDATE placement SET to_on = today() - 1 WHERE student = $1", plain.key)
     await presumed(scene, silent.key)
     said: list[Any] = []
     for who in (silent, plain):

@@ -214,3 +214,46 @@ async def test_a_day_can_be_counted(scene: Scene) -> None:
         "first": "1.1",
         "last": f"1.{every[-1]['pos']}",
     }
+
+
+async def test_nobody_but_the_lead_can_tell_a_silence_from_a_place_that_goes_on(scene: Scene) -> None:
+    who = await placed(scene, to=str(today()))
+    await scene.reason(who.key, TOWN, "CONTINUE_SUPPORT", "IDENTIFIED")
+    await presumed(scene, who.key)
+    town = await scene.known(who.key, TOWN)
+    seen = await scene.hub.ask(TOWN, f'{{ student(id: "{town}") {{ placements {{ nodes {{ state }} }} }} }}')
+    assert seen["data"]["student"]["placements"]["nodes"] == [{"state": "RUNNING"}]
+
+
+async def test_another_last_day_drops_what_was_presumed(scene: Scene) -> None:
+    who = await placed(scene, to=str(today()))
+    await presumed(scene, who.key)
+    later = str(today() + timedelta(days=200))
+    await scene.done(EMPLOYER, "extendPlacement", "placement { to }", placement=who.employers, to=later)
+    assert await scene.owner.fetchval("SELECT state FROM uitval WHERE student = $1", who.key) == "WITHDRAWN"
+    assert (await types_about(scene, SCHOOL, who.key))[-2:] == ["uitval-ingetrokken", "plaatsing-verlengd"]
+
+
+async def test_the_lead_says_of_a_silence_that_nothing_was_lost(scene: Scene) -> None:
+    who = await placed(scene, to=str(today()))
+    await presumed(scene, who.key)
+    number = await scene.owner.fetchval(
+        "SELECT left(md5(t.id_salt::text || 'Uitval' || '1'), 12) FROM sight t WHERE student = $1 AND seer = $2",
+        who.key,
+        SCHOOL,
+    )
+    uitval = f"Uitval:{who.student.partition(':')[2]}.{number}"
+    await scene.done(SCHOOL, "withdrawUitval", UITVAL, uitval=uitval)
+    assert await scene.owner.fetchval("SELECT state FROM placement WHERE student = $1", who.key) == "ENDED"
+    assert (await types_about(scene, SCHOOL, who.key))[-2:] == ["uitval-ingetrokken", "plaatsing-beeindigd"]
+
+
+async def test_who_reported_hears_that_it_was_taken_up_whichever_way(scene: Scene) -> None:
+    who = await placed(scene)
+    await report(scene, EMPLOYER, who.employers)
+    (node,) = [
+        e for e in await told(scene, SCHOOL) if e["type"] == "UITVAL_GEMELD" and e["student"]["id"] == who.student
+    ]
+    await scene.done(SCHOOL, "planInterview", UITVAL, uitval=node["case"]["id"], on=str(today() + timedelta(days=2)))
+    assert (await types_about(scene, EMPLOYER, who.key))[-1] == "uitval-opgepakt"
+    assert (await types_about(scene, SCHOOL, who.key))[-2:] == ["uitval-opgepakt", "loopbaangesprek-gepland"]

@@ -83,6 +83,6 @@ async def presumed(scene: Scene, key: UUID) -> None:
     """The end passed and nobody said a word: what the clocks do then."""
     keeper = role_prefix(await scene.owner.fetchval("SELECT current_database()")) + "_keeper"
     async with scene.owner.transaction():
-        await scene.owner.execute("UPDATE placement SET state = 'ENDED', to_on = today() - 1 WHERE student = $1", key)
+        await scene.owner.execute("UPDATE placement SET to_on = today() - 1 WHERE student = $1", key)
         await scene.owner.execute(f'SET LOCAL ROLE "{keeper}"')
         assert await scene.owner.fetchval("SELECT presume_uitval($1, 1)", key) == 1

@@ -111,6 +111,7 @@ async def act(story: Story, demo: RunningDemo, process: Demo) -> None:
         _refused(story, demo)
         await _slow(story, demo, owner)
         await _uploads(story, demo, owner)
+        _uitval(story, demo, process)
         await _postgres_errors(owner)
         story.places += await dump(Embedded(furnish(story.clone.home), -1, 0, None))
     finally:
@@ -228,6 +229,23 @@ def partner_ports(process: Demo) -> list[str]:
     """The places of the school, the municipality and the subgraph, as the demo announced them."""
     said = "".join(process.lines).partition("Beside it:")[2]
     return [word.rstrip(",.") for word in said.split() if word.startswith("127.0.0.1:")][:3]
+
+
+def _uitval(story: Story, demo: RunningDemo, process: Demo) -> None:
+    """A loss is reported: what was printed, what the webhook was brought, and what can be pulled."""
+    said = "".join(process.lines)
+    if "Webhooks of" not in said:
+        said = process.until("Webhooks of")
+    sink = said.partition("Webhooks of")[2].partition(" go to ")[2].partition(": ")[0]
+    done = story.clone.script("spil", "report-uitval", port=demo.port)
+    story.told.append(("report-uitval", (done.stdout + done.stderr).encode()))
+    assert done.returncode == 0, done.stderr
+    process.until("uitval-gemeld  signature ok")
+    brought = httpx.get(f"http://{sink}/control", trust_env=False)
+    assert "uitval-gemeld" in brought.text
+    story.told.append(("what the webhook was brought", brought.content))
+    told = {"query": "{ events(last: 9) { nodes { type recorded student { id } forget purpose } } }"}
+    assert story.keep("events", demo.send("/graphql", "MUNICIPALITY", json=told))["data"]["events"]["nodes"]
 
 
 def _refused(story: Story, demo: RunningDemo) -> None:

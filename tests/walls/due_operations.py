@@ -109,7 +109,8 @@ def _read_ids(_: Walls, __: Seer, data: Any) -> Keys:
 def _expect_ids(table: str) -> Callable[[Walls, Seer, Variables, str], Keys]:
     def expect(walls: Walls, seer: Seer, variables: Variables, _: str) -> Keys:
         is_open = {row["id"] for row in walls.oracle.rows[table] if table != "due" or row["done_at"] is None}
-        return LATENESS[table](walls.oracle, seer) & is_open & {_row(one) for one in variables["ids"]}
+        found: Keys = LATENESS[table](walls.oracle, seer) & is_open & {_row(one) for one in variables["ids"]}
+        return found
 
     return expect
 

@@ -230,7 +230,15 @@ CALLED = {
     "replay_webhook",
     "disable_webhook",
 }
-FOLLOW = {"uitval_due", "placement_due", "move_due", "lead_due", "lead_closed"}  # triggers
+FOLLOW = {
+    "uitval_due",
+    "placement_due",
+    "move_due",
+    "lead_due",
+    "lead_closed",
+    "due_erased",
+    "placement_goes_on",
+}  # triggers
 OF_WORKER = {"take_inbound", "clocks_tick"}
 DEFINERS = {"keep_sight", "keep_sight_place", "keep_lead", "end_with_consent", "end_with_reason"} | CALLED
 DEFINERS |= FOLLOW | OF_WORKER
@@ -311,7 +319,8 @@ PROPS: Mapping[str, str] = {
         AND p.proname IN ('guides', 'leads', 'covering', 'agreed_to_continue', 'place_reason', 'tell', 'places',
             'followers', 'employer_of', 'keep_placement_reasons', 'close_placement', 'uitval_told', 'presume_uitval',
             'end_uitval_reasons', 'make_due', 'start_clock', 'end_due', 'start_uitval_clock', 'end_by_date',
-            'ask_about_end', 'pass_due', 'lapse_lead', 'hold_webhook')
+            'ask_about_end', 'pass_due', 'lapse_lead', 'hold_webhook',
+            'drop_presumption')
         AND has_function_privilege(g.prefix || r, p.oid, 'EXECUTE')""",
     "a view does not ask with the reader's rights": """
         SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'v'

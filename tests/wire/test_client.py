@@ -13,7 +13,7 @@ import httpcore
 import pytest
 
 from schema.errors import SourceDown, SourceTimeout
-from wire.client import fetch_json_bytes, post_form
+from wire.client import fetch_json_bytes, post_form, post_json
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
 
@@ -64,6 +64,15 @@ async def test_a_form_is_posted() -> None:
         url, listed = f"http://127.0.0.1:{peer.port}/token", frozenset({f"127.0.0.1:{peer.port}"})
         assert await post_form(url, {"a": "b"}, deadline=5.0, cap=10, allow_private=listed) == b"{}"
     assert peer.heard[0].startswith(b"POST /token")
+
+
+async def test_json_is_posted_by_who_has_a_token() -> None:
+    async with Peer(OK).serving() as peer:
+        url, listed = f"http://127.0.0.1:{peer.port}/graphql", frozenset({f"127.0.0.1:{peer.port}"})
+        assert await post_json(url, b"{}", "a.b.c", deadline=5.0, cap=10, allow_private=listed) == b"{}"
+    assert peer.heard[0].startswith(b"POST /graphql")
+    for line in (b"content-type: application/json\r\n", b"authorization: Bearer a.b.c\r\n", b"content-length: 2\r\n"):
+        assert line in peer.heard[0]
 
 
 @pytest.mark.parametrize(
