@@ -16,21 +16,23 @@ import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
+
+T = TypeVar("T")
 
 
 class Lead(Protocol):
     """The lead, as the store keeps it (registry/event_log.py)."""
 
-    async def take(self, holder: str, lease: timedelta) -> int | None: ...
+    async def take(self, holder: str, lease: timedelta, /) -> int | None: ...
 
-    async def keep(self, token: int, lease: timedelta) -> bool: ...
+    async def keep(self, token: int, lease: timedelta, /) -> bool: ...
 
     async def give_up(self, token: int) -> None: ...
 
     async def waits(self) -> bool: ...
 
-    async def sequence(self, token: int, most: int, lease: timedelta) -> int | None: ...
+    async def sequence(self, token: int, most: int, lease: timedelta, /) -> int | None: ...
 
 
 Say = Callable[..., None]  # (event, **said), as spil/log.py
@@ -110,14 +112,25 @@ class Sequencer:
         renewed = self._clock()
         while True:
             due = self._clock() - renewed >= self._pace.renew
-            if not due and not await self._lead.waits():
+            if not due and not await self._whole(self._lead.waits()):
                 await self._sleep(self._pace.idle)
                 continue
             renewed = self._clock()
-            given = await self._lead.sequence(token, self._pace.batch, self._lease)
+            given = await self._whole(self._lead.sequence(token, self._pace.batch, self._lease))
             if given is None:
                 return
             self.tally.given += given
+
+    async def _whole(self, step: Awaitable[T]) -> T:
+        """A step is let end when this is cancelled: a driver's late cancellation would hit the farewell instead."""
+        running = asyncio.ensure_future(step)
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            await asyncio.wait([running], timeout=self._pace.farewell)
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+            raise
 
     async def _give_up(self, token: int) -> None:
         with contextlib.suppress(Exception):  # the lease ends by itself

@@ -130,7 +130,8 @@ async def deliver(hands: Hands, loops: Sequence[Loop] = LOOPS) -> None:
     """Runs them all until it is cancelled; then each ends in good order."""
     running = [asyncio.create_task(_kept_running(loop, hands), name=loop.name) for loop in loops]
     try:
-        await asyncio.gather(*running)
+        # Not `gather`: it would cancel them too, and a second cancellation cuts a farewell short.
+        await asyncio.wait(running)
     finally:
         for task in running:
             task.cancel()

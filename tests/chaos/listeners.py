@@ -18,14 +18,14 @@ from websockets.exceptions import WebSocketException
 from websockets.typing import Subprotocol
 
 from tests.chaos.history import Heard
-from tests.chaos.rig import PULL, Rig, heard
+from tests.chaos.rig import PULL, Refused, Rig, heard
 
 LISTEN = """subscription Listen($after: Cursor) { events(after: $after) {
     epoch pos withheld type case { __typename ... on Uitval { id } } } }"""
 LONGEST = 0.4  # seconds until a cut, at most
 
 
-class Ended(Exception):
+class Ended(Refused):
     """The hub said that it is over, with words that no cut explains."""
 
 
@@ -134,12 +134,12 @@ def _said(payload: Any) -> tuple[Heard, str]:
     return heard(payload["data"]["events"]), payload["extensions"]["cursor"]
 
 
-def compared(listener: Listener, began: int, known: dict[tuple[int, int], Heard], head: int) -> list[str]:
-    """What is wrong with what one got, beside what the log gives who pulls it whole."""
+def compared(listener: Listener, began: int, known: dict[tuple[int, int], Heard], least: int) -> list[str]:
+    """What is wrong with what one got, beside what the log gives who pulls it whole; at `least` up to there."""
     who = f"{listener.seer} by {listener.kind}"
     places = [event.pos for event in listener.got]
     wrong = []
-    if places != list(range(began + 1, head + 1)):
-        wrong.append(f"{who} got {len(places)} of {head - began}, or not each once and in order")
+    if places != list(range(began + 1, began + 1 + len(places))) or began + len(places) < least:
+        wrong.append(f"{who} got {len(places)} of {least - began} or more, or not each once and in order")
     wrong += [f"{who} got another event at {e.pos}" for e in listener.got if known.get((e.epoch, e.pos)) != e]
     return wrong

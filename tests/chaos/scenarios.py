@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.chaos.points import POINTS, Point
-from tests.chaos.rig import Rig
+from tests.chaos.rig import Refused, Rig
 from tests.chaos.world import Place
 
 NOT_REACHED = "the point was not reached"
@@ -37,11 +37,15 @@ async def load(rig: Rig, taken: list[list[Place]], doors: int = 1) -> None:
 async def run_of(rig: Rig, name: str, seed: int, act: Callable[[], Coroutine[Any, Any, str | None]]) -> Outcome:
     """Does it, waits until all is delivered, and checks everything since the rig was made."""
     accepted, delivered = len(rig.history.accepted), rig.history.delivered()
-    more = await act() or ""
-    await rig.settle()
-    return Outcome(
-        name, seed, len(rig.history.accepted) - accepted, rig.history.delivered() - delivered, await rig.check(), more
-    )
+    more, wrong = "", []
+    try:
+        more = await act() or ""
+        await rig.settle()
+    except (Refused, TimeoutError) as problem:
+        wrong.append(f"{type(problem).__name__} {problem}")
+    wrong += await rig.check()
+    now = len(rig.history.accepted) - accepted, rig.history.delivered() - delivered
+    return Outcome(name, seed, *now, wrong, more)
 
 
 async def killed_at(rig: Rig, point: Point, seed: int) -> Outcome:

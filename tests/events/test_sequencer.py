@@ -29,14 +29,14 @@ class Store:
     away: bool = False
     steps: list[str] = field(default_factory=list)
 
-    async def take(self, holder: str, lease: timedelta) -> int | None:
+    async def take(self, _holder: str, _lease: timedelta) -> int | None:
         self._step("take")
         if not self.free:
             return None
         self.free, self.token = False, self.token + 1
         return self.token
 
-    async def keep(self, token: int, lease: timedelta) -> bool:
+    async def keep(self, token: int, _lease: timedelta) -> bool:
         self._step("keep")
         return token == self.token
 
@@ -48,7 +48,7 @@ class Store:
         self._step("waits")
         return self.waiting > 0
 
-    async def sequence(self, token: int, most: int, lease: timedelta) -> int | None:
+    async def sequence(self, token: int, most: int, _lease: timedelta) -> int | None:
         self._step("sequence")
         if token != self.token:
             return None
@@ -156,6 +156,26 @@ async def test_who_was_replaced_while_its_connection_was_lost_waits_in_line() ->
     with pytest.raises(asyncio.CancelledError):
         await sequencer(store, Time(), [], tally=tally).run()
     assert (store.given, store.free) == ([], False)
+
+
+async def test_who_is_ended_in_the_middle_of_a_step_lets_it_end_and_then_gives_up() -> None:
+    store, inside, go_on = Store(waiting=3), asyncio.Event(), asyncio.Event()
+    sequence = store.sequence
+
+    async def slowly(token: int, most: int, lease: timedelta) -> int | None:
+        inside.set()
+        await go_on.wait()
+        return await sequence(token, most, lease)
+
+    setattr(store, "sequence", slowly)  # noqa: B010 - mypy
+    running = asyncio.create_task(sequencer(store, Time(), []).run())
+    await inside.wait()
+    running.cancel()
+    await asyncio.sleep(0)
+    assert not store.free
+    go_on.set()
+    await asyncio.wait([running])
+    assert (store.given, store.free, running.cancelled()) == ([(1, 3)], True, True)
 
 
 async def test_a_farewell_to_a_store_that_is_away_still_ends() -> None:

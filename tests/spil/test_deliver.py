@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +89,27 @@ async def test_a_loop_that_breaks_begins_again_and_no_other_notices(hands: tuple
     assert "with a value" not in str(hands[1])
 
 
+async def test_a_loop_is_cancelled_once_so_that_its_farewell_is_not_cut_short(
+    hands: tuple[Hands, list[dict[str, Any]]],
+) -> None:
+    begun, said = asyncio.Event(), list[str]()
+
+    async def polite(_: Hands) -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            await lag_of(hands[0].worker_url)
+            said.append("farewell")
+
+    running = asyncio.create_task(deliver(hands[0], (Loop("polite", polite), Loop("polite", polite))))
+    await begun.wait()
+    running.cancel()
+    await asyncio.wait([running])
+    assert said == ["farewell"] * 2
+
+
 async def test_it_leads_gives_positions_and_lets_go_when_it_is_ended(
     hands: tuple[Hands, list[dict[str, Any]]], fresh_database: str
 ) -> None:
@@ -158,51 +178,72 @@ async def test_it_refuses_logins_that_may_too_much(world: tuple[Postgres, World]
     assert (refused.returncode, "SPIL_WORKER_URL" in refused.stderr) == (1, True)
 
 
-async def test_two_take_turns_whether_ended_or_killed_and_outlive_their_postgres(
-    world: tuple[Postgres, World], tmp_path: Path
-) -> None:
-    server, made = world
-    url = made.logins.worker
-    async with AsyncExitStack() as stack:
-        both = {name: deliverer(made, tmp_path, name) for name in ("one", "two")}
-        for process in both.values():
-            stack.callback(process.send, signal.SIGKILL)
+@pytest.fixture
+async def two(world: tuple[Postgres, World], tmp_path: Path) -> AsyncIterator[tuple[Process, Process]]:
+    """Two that run: who leads, and who waits."""
+    both = [deliverer(world[1], tmp_path, name) for name in ("one", "two")]
+    try:
+        for process in both:
             await process.start()
-        first = await until(lambda lag: lag.holder is not None, url)
-        leads = next(p for p in both.values() if str(first.holder).endswith(f":{p.running and p.running.pid}"))
-        waits = next(p for p in both.values() if p is not leads)
+        found = await until(lambda lag: lag.holder is not None, world[1].logins.worker)
+        both.sort(key=lambda process: not is_of(process, found))
+        yield both[0], both[1]
+    finally:
+        for process in both:
+            process.send(signal.SIGKILL)
 
-        assert await leads.end() == 0
-        second = await until(lambda lag: lag.token == first.token + 1, url)
-        assert waits.running is not None
-        assert str(second.holder).endswith(f":{waits.running.pid}")
-        lines = leads.words()
-        assert '"because":"given up"' in lines
-        assert "Traceback" not in lines
 
-        owner = await asyncpg.connect(made.owner)
-        await owner.execute(TELL, [SCHOOL], 10)
-        await until(lambda lag: not lag.waiting, url)
-        shown = await asyncio.to_thread(lambda: spil("events", "lag", "--most", "60", SPIL_WORKER_URL=url))
-        assert (shown.returncode, str(second.holder) in shown.stdout) == (0, True)
+def is_of(process: Process, lag: Lag) -> bool:
+    return process.running is not None and str(lag.holder).endswith(f":{process.running.pid}")
 
-        waits.kill()
-        await waits.running.wait()
-        await owner.execute(TELL, [SCHOOL], 10)
-        alone = await asyncio.to_thread(lambda: spil("events", "lag", "--most", "0", SPIL_WORKER_URL=url))
-        assert alone.returncode == 1
-        await leads.start()
-        await until(lambda lag: not lag.waiting, url)
 
+async def positions(owner_url: str, more: int) -> int:
+    """So many events are told; gives the last position that there is."""
+    owner = await asyncpg.connect(owner_url)
+    try:
+        await owner.execute(TELL, [SCHOOL], more)
+        async with asyncio.timeout(20):
+            while await owner.fetchval("SELECT count(*) FROM outbox WHERE sequenced_at IS NULL"):  # noqa: ASYNC110 - Postgres
+                await asyncio.sleep(0.02)
+        rows = await owner.fetch("SELECT min(pos), max(pos), count(*) FROM event_log")
+        assert (rows[0]["min"], rows[0]["max"]) == (1, rows[0]["count"])
+        last: int = rows[0]["max"]
+        return last
+    finally:
         await owner.close()
-        await asyncio.to_thread(server.stop_immediately)
-        await asyncio.to_thread(server.start)
-        owner = await asyncpg.connect(made.owner)
-        await owner.execute(TELL, [SCHOOL], 10)
-        await until(lambda lag: not lag.waiting, url)
-        assert [tuple(r) for r in await owner.fetch("SELECT min(pos), max(pos), count(*) FROM event_log")] == [
-            (1, 30, 30)
-        ]
-        await owner.close()
-        assert await leads.end() == 0
-        assert "Traceback" not in leads.words()
+
+
+async def test_two_take_turns_whether_ended_or_killed(
+    world: tuple[Postgres, World], two: tuple[Process, Process]
+) -> None:
+    url, (leads, waits) = world[1].logins.worker, two
+    last = await positions(world[1].owner, 10)
+    first = await lag_of(url)
+
+    assert await leads.end() == 0
+    second = await until(lambda lag: lag.token == first.token + 1, url)
+    assert is_of(waits, second)
+    assert '"because":"given up"' in leads.words()
+    assert "Traceback" not in leads.words()
+    assert await positions(world[1].owner, 10) == last + 10
+    shown = await asyncio.to_thread(lambda: spil("events", "lag", "--most", "60", SPIL_WORKER_URL=url))
+    assert (shown.returncode, str(second.holder) in shown.stdout) == (0, True)
+
+    waits.kill()
+    await leads.start()
+    assert await positions(world[1].owner, 10) == last + 20
+    third = await until(lambda lag: lag.token == second.token + 1, url)
+    assert is_of(leads, third)
+    assert await leads.end() == 0
+    alone = await asyncio.to_thread(lambda: spil("events", "lag", "--most", "60", SPIL_WORKER_URL=url))
+    assert alone.returncode == 1, "nobody leads"
+
+
+async def test_they_outlive_their_postgres(world: tuple[Postgres, World], two: tuple[Process, Process]) -> None:
+    last = await positions(world[1].owner, 1)
+    await asyncio.to_thread(world[0].stop_immediately)
+    await asyncio.to_thread(world[0].start)
+    assert await positions(world[1].owner, 10) == last + 10
+    for process in two:
+        assert await process.end() == 0
+        assert "Traceback" not in process.words()
