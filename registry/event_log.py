@@ -57,6 +57,11 @@ WITH worn AS (
 )
 SELECT count(*) FROM gone
 """
+AGE_INBOUND = """
+WITH worn AS (SELECT i.source, i.id FROM inbound_event i WHERE i.received_at < $1 LIMIT $2),
+    gone AS (DELETE FROM inbound_event i USING worn w WHERE (i.source, i.id) = (w.source, w.id) RETURNING 1)
+SELECT count(*) FROM gone
+"""
 AGE_OUTBOX = """
 WITH worn AS (
     SELECT o.id FROM outbox o WHERE o.sequenced_at < $1 AND NOT EXISTS (SELECT FROM event_log l WHERE l.event = o.id)
@@ -119,10 +124,10 @@ class Lead:
         return await _lag(self._connection)
 
     async def age(self, before: datetime, most: int) -> int:
-        """Takes away at most `most` log rows of one seer, or outbox rows that no log names; how many."""
-        gone: int = await self._connection.fetchval(AGE_LOG, before, most)
-        if not gone:
-            gone = await self._connection.fetchval(AGE_OUTBOX, before, most)
+        """Takes away at most `most` log rows of one seer, or outbox rows in no log, or what came in; how many."""
+        gone: int = 0
+        for statement in (AGE_LOG, AGE_OUTBOX, AGE_INBOUND):
+            gone = gone or await self._connection.fetchval(statement, before, most)
         return gone
 
 

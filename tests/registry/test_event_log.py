@@ -238,6 +238,19 @@ async def test_the_old_leaves_in_small_batches_and_the_stream_says_from_where_it
     assert await log_of(owner, SEERS[0]) == [(1, 11, 11)]
 
 
+async def test_what_came_in_is_kept_no_longer_than_the_log(owner: Any, lead: Lead) -> None:
+    await owner.execute("""
+        INSERT INTO party (key, kind, name) VALUES ('municipality:GM0001', 'municipality', 'x') ON CONFLICT DO NOTHING;
+        INSERT INTO source (key, party, kind, protocol, harvests, answers_live)
+            VALUES ('oud', 'municipality:GM0001', 'municipality', 'cloudevents', false, false);
+        INSERT INTO inbound_event (source, id, event_source, type, time, data, received_at)
+            SELECT 'oud', gen_random_uuid(), 'urn:nld:oin:1', 'nl.arbeidstoeleiding.uitval-gemeld.v1', now(), '{}',
+                   now() - n * interval '200 days' FROM generate_series(1, 4) n""")
+    before = datetime.now(UTC) - timedelta(days=500)
+    assert [await lead.age(before, 1) for _ in range(3)] == [1, 1, 0]
+    assert await owner.fetchval("SELECT count(*) FROM inbound_event") == 2
+
+
 async def test_in_a_new_epoch_every_stream_begins_anew_and_so_does_one_that_was_not_there(
     owner: Any, lead: Lead, fresh_logins: Logins
 ) -> None:
