@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -46,6 +47,10 @@ def storms(rig: Rig, length: Length, seed: int) -> Iterator[tuple[str, Callable[
 
 
 async def run(length: Length, seed: int, only: list[str]) -> list[Outcome]:
+    """All of them, or those that were named. SIGTERM ends it as Ctrl-C does: nothing that was started is left."""
+    current = asyncio.current_task()
+    assert current is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, current.cancel)
     outcomes = []
     with postgres() as server:
         async with rig_on(server, GATEWAYS) as rig:
@@ -66,7 +71,10 @@ def main() -> None:
     parser.add_argument("only", nargs="*")
     given = parser.parse_args()
     began = time.monotonic()
-    outcomes = asyncio.run(run(SHORT if given.short else LONG, given.seed, given.only))
+    try:
+        outcomes = asyncio.run(run(SHORT if given.short else LONG, given.seed, given.only))
+    except asyncio.CancelledError:
+        sys.exit("ended by a signal")
     lost = [one for one in outcomes if one.wrong]
     accepted, delivered = (sum(column) for column in zip(*((o.accepted, o.delivered) for o in outcomes), strict=True))
     print(

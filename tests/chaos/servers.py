@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
-from registry.embedded import Embedded
+from registry.embedded import Embedded, discard
 from registry.embedded_home import CHECKOUT, home_folder
 
 SETTINGS = """
@@ -59,7 +59,10 @@ class Postgres:
 @contextlib.contextmanager
 def postgres() -> Iterator[Postgres]:
     """A new one, removed at the end."""
-    made = Postgres(home_folder(f"chaos-{os.getpid()}"))
+    folder = home_folder(f"chaos-{os.getpid()}")
+    for left in folder.parent.glob(folder.name.rpartition("-")[0] + "-*"):
+        discard(left)  # of a run that was killed
+    made = Postgres(folder)
     try:
         yield made
     finally:
