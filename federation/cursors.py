@@ -20,6 +20,7 @@ from federation.build import ArgumentError
 from schema.errors import BadCursor
 
 SEPARATOR = "\x1f"
+LOG = "Query.events:POS:ASC"  # the label of every cursor of the log, wherever it is shown: as the page's
 
 
 class Cursors:

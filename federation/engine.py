@@ -22,7 +22,7 @@ from auth.viewer import Viewer
 from federation.arguments import Variables
 from federation.build import ArgumentError, Request
 from federation.catalogue import Catalogue
-from federation.cursors import Cursors
+from federation.cursors import LOG, SEPARATOR, Cursors
 from federation.document import Document, Documents, Problem, Problems
 from federation.limits import Limits
 from federation.plan import (
@@ -39,7 +39,7 @@ from federation.plan import (
 )
 from federation.result import drive, fill_marks, seal_marks
 from federation.variables import coerce
-from schema.errors import AnswerTooLarge, Forbidden, SpilError, StreamNeeded, TooSlow
+from schema.errors import AnswerTooLarge, CursorMoved, Forbidden, SpilError, StreamNeeded, TooSlow
 
 T = TypeVar("T")
 
@@ -137,8 +137,15 @@ class Engine:
             answer.problems.append(Problem(error.error, path=error.path))
         except SpilError as error:
             answer.data = None if error.status in (400, 503) else b"null"
-            answer.problems.append(Problem(error))
+            answer.problems.append(Problem(error, details=self._moved_to(viewer, error)))
         return answer
+
+    def _moved_to(self, viewer: Viewer, error: SpilError) -> Mapping[str, str | bool]:
+        """Where to go on from, where a cursor of the log leads nowhere any more."""
+        if not isinstance(error, CursorMoved) or error.place is None:
+            return {}
+        keys = SEPARATOR.join(map(str, error.place)).encode()
+        return {"cursor": self._cursors.of(viewer.seer).close(LOG)(keys).decode()}
 
     # ---- plans
 

@@ -91,7 +91,10 @@ class _Page:
             return self.build.bind_request("text", bind)
 
         values = [f"{part(n)}::{self.casts[n]}" for n in range(len(self.keys))]
-        lives = f" AND (SELECT {self.entry.lives.format(*values)})" if self.entry.lives else ""
+        # Of a log: its cursor is asked whether it lives, and is never gone on from beyond its own epoch unnoticed.
+        lives = ""
+        if self.entry.lives and argument == "after":
+            lives = f" AND {self.keys[0]} = {values[0]} AND (SELECT {self.entry.lives.format(*values)})"
         return f"({', '.join(self.keys)}) {'>' if greater else '<'} ({', '.join(values)}){lives}"
 
     def driver(self, numbered: bool) -> str:

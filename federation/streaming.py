@@ -20,14 +20,14 @@ from graphql import FieldNode, VariableNode, Visitor, visit
 from auth.viewer import Viewer
 from federation.arguments import Variables
 from federation.build import ArgumentError
-from federation.cursors import SEPARATOR, Cursors
+from federation.cursors import LOG, SEPARATOR, Cursors
 from federation.document import Document, Problem, Problems
 from federation.engine import Answer, Engine, error_json
 from federation.plan import EPOCH, NOT_THERE, POSITIONS, Plan
 from federation.variables import coerce
 from schema.errors import LiveInSubscription, SpilError
 
-LABEL: Final = "Query.events:POS:ASC"  # of every cursor of the log, wherever it is shown: as the page's
+LABEL: Final = LOG
 MOST: Final = 100  # positions of one reading
 BETWEEN: Final = b"\x1e"  # between two answers of a batch: stands in no JSON text
 

@@ -54,6 +54,11 @@ AWAY = (
 _OURS = {"SP001": EpochChanged, "SP002": CursorExpired}  # raised by our own functions (0015_uitval.sql)
 
 
+def _place(detail: str | None) -> tuple[int, int] | None:
+    epoch, _, pos = (detail or "").partition(".")
+    return (int(epoch), int(pos)) if epoch.isdecimal() and pos.isdecimal() else None
+
+
 class Database:
     """The pools of one gateway process. Made by `open`, ended by `close`."""
 
@@ -184,7 +189,7 @@ class _our_errors:  # noqa: N801  # reads as a statement
         if isinstance(error, AWAY):
             raise Unavailable from None
         if isinstance(error, asyncpg.PostgresError) and error.sqlstate in _OURS:
-            raise _OURS[error.sqlstate] from None
+            raise _OURS[error.sqlstate](place=_place(error.detail)) from None
         if isinstance(error, asyncpg.PostgresError):
             raise Internal from error
 

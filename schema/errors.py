@@ -51,16 +51,24 @@ class BadCursor(Refused):
     sentence = "This cursor was not made for this list, order and party. Start again without it."
 
 
-class CursorExpired(Refused):
+class CursorMoved(Refused):
+    """A cursor of a log from which nothing follows any more. `place`: where to go on from, (epoch, pos), if known."""
+
+    def __init__(self, sentence: str | None = None, place: tuple[int, int] | None = None) -> None:
+        super().__init__(sentence)
+        self.place = place
+
+
+class CursorExpired(CursorMoved):
     code = "CURSOR_EXPIRED"
-    sentence = "What follows this cursor is not kept any more. `events(first: 1)` is the oldest that is."
+    sentence = "What follows this cursor is not kept any more. `extensions.cursor` is before the oldest that is."
 
 
-class EpochChanged(Refused):
+class EpochChanged(CursorMoved):
     code = "EPOCH_CHANGED"
     sentence = (
-        "The hub lost the end of its log and began another epoch. Compare what you have with `events`, without `after`;"
-        " a stream names the cursor to go on from."
+        "The hub may have lost the end of its log, and goes on in another epoch: from `extensions.cursor`. Compare what"
+        " you have with what it holds."
     )
 
 

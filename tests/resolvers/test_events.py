@@ -128,3 +128,26 @@ async def test_an_id_that_is_none_is_not_found(scene: Scene, part: str) -> None:
     alias = who.placement.partition(":")[2].partition(".")[0]
     for reference in (f"Placement:{alias}.{part}", f"Placement:{uuid4()}.{part}", f"Uitval:{alias}.{part}"):
         assert codes(await report(scene, SCHOOL, reference)) == ["NOT_FOUND"]
+
+
+async def test_what_is_left_of_an_old_epoch_is_read_and_then_the_new_one_is_named(scene: Scene) -> None:
+    """As after `spil events renew`."""
+    for _ in range(3):
+        await report(scene, EMPLOYER, (await placed(scene)).employers)
+    every = await told(scene, SCHOOL)
+    before = await scene.owner.fetchrow("SELECT epoch, pos FROM stream_head WHERE seer = $1", SCHOOL)
+    await scene.owner.execute(
+        "UPDATE stream_head SET epoch = epoch + 1, pos = 0, kept_after = 0 WHERE seer = $1", SCHOOL
+    )
+    try:
+        await report(scene, EMPLOYER, (await placed(scene)).employers)
+        await sequenced(scene)
+        rest = await scene.hub.ask(SCHOOL, GO_ON, {"c": every[-3]["cursor"]})
+        assert [node["pos"] for node in rest["data"]["events"]["nodes"]] == [before["pos"] - 1, before["pos"]]
+        over = await scene.hub.ask(SCHOOL, GO_ON, {"c": every[-1]["cursor"]})
+        assert codes(over) == ["EPOCH_CHANGED"]
+        new = await scene.hub.ask(SCHOOL, GO_ON, {"c": over["errors"][0]["extensions"]["cursor"]})
+        assert new["data"]["events"]["nodes"][0]["pos"] == 1
+    finally:
+        await scene.owner.execute("DELETE FROM event_log WHERE seer = $1 AND epoch > $2", SCHOOL, before["epoch"])
+        await scene.owner.execute("UPDATE stream_head SET epoch = $2, pos = $3 WHERE seer = $1", SCHOOL, *before)
