@@ -90,6 +90,9 @@ class AnswerPlacementEndInput:
     placement: strawberry.ID
     answer: PlacementEndAnswer
     to: Date | None = strawberry.field(default=strawberry.UNSET, description="Of EXTENDED: the new last day.")
+    young_person_knows: bool | None = strawberry.field(
+        default=strawberry.UNSET, description="Of ENDS an employer says `true`: on that day it is told as a loss."
+    )
 
 
 @strawberry.input
