@@ -79,6 +79,7 @@ async def test_what_was_cut_off_before_its_first_event_goes_on_where_it_began(
         ("subscription { events { nothing } }", "INVALID_DOCUMENT"),
         ("subscription {", "BAD_DOCUMENT"),
         ('subscription { events(after: "x") { pos } }', "BAD_CURSOR"),
+        ('subscription { events(after: "") { pos } }', "BAD_CURSOR"),
         ("subscription { events { student { support { plan { state } } } } }", "INVALID_DOCUMENT"),
         ("subscription { events { student { identity { givenName } } } }", "LIVE_IN_SUBSCRIPTION"),
     ],
