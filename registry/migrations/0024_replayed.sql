@@ -7,6 +7,7 @@
 
 ALTER TABLE delivery ADD COLUMN done_at timestamptz;  -- of what is sent again: when it was delivered before
 
+SET LOCAL ROLE "@db@_keeper";
 CREATE OR REPLACE FUNCTION replay_webhook(hook uuid, from_epoch integer, from_pos bigint, to_epoch integer, to_pos bigint) RETURNS text
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $step$
 DECLARE
@@ -37,6 +38,7 @@ BEGIN
     RETURN 'DONE';
 END
 $step$;
+RESET ROLE;
 
 CREATE OR REPLACE FUNCTION end_webhook(hook uuid, to_state text, why text) RETURNS void
     LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp AS $end$
