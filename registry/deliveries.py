@@ -33,8 +33,8 @@ WITH verified AS (
 END = "SELECT end_webhook($1, $2, $3)"
 # What was given a position while its endpoint ended: listed as what waited then is (`end_webhook`).
 SWEEP = """
-UPDATE delivery d SET state = CASE WHEN d.done_at IS NULL THEN 'DEAD' ELSE 'DONE' END, ended_at = coalesce(d.done_at, now()),
-    code = coalesce(d.code, 'DISABLED')
+UPDATE delivery d SET state = CASE WHEN d.done_at IS NULL THEN 'DEAD' ELSE 'DONE' END,
+    ended_at = coalesce(d.done_at, now()), code = coalesce(d.code, 'DISABLED')
 FROM webhook w WHERE w.id = d.webhook AND w.state IN ('FAILED', 'DISABLED') AND d.state IN ('WAITING', 'SENDING')
 """
 # Done is done: what is remembered of it serves a look at the last week. The dead stay as long as the log does.

@@ -47,7 +47,6 @@ class EventHeads:
             connection = await self._connections.take()
             try:
                 rows: Sequence[Any] = await connection.fetch(sql, *values)
-                return rows
             except asyncio.CancelledError:
                 connection.terminate()
                 raise
@@ -55,6 +54,7 @@ class EventHeads:
                 self._connections.give(connection)
         except (asyncpg.PostgresError, *AWAY):
             raise Unavailable from None
+        return rows
 
     async def close(self) -> None:
         await self._connections.close()

@@ -107,7 +107,7 @@ class Streams:
             old = _Reader(stream, head)
             old.epoch, old.moved = start.epoch, self._moved(EpochChanged(), seer, head)
             self._of[subscriber] = old
-            self._read_out(old, subscriber)
+            self._read_out(old, subscriber, old.moved)
             return
         reader = self._readers.get(stream.key)
         if reader is None:
@@ -159,10 +159,10 @@ class Streams:
     def _seen(self, seer: str, head: Head) -> None:
         for reader in [one for one in self._readers.values() if one.seer == seer]:
             if head.epoch > reader.epoch:
-                reader.moved = self._moved(EpochChanged(), seer, head)
+                reader.moved = why = self._moved(EpochChanged(), seer, head)
                 self._drop(reader)
                 for subscriber in [*reader.joined, *reader.catching]:
-                    self._read_out(reader, subscriber)
+                    self._read_out(reader, subscriber, why)
             elif head.epoch == reader.epoch and head.pos > reader.end:
                 reader.end = head.pos
                 self._kick(reader)
@@ -272,16 +272,15 @@ class Streams:
         else:
             self._add(reader, subscriber)
 
-    def _read_out(self, reader: _Reader, subscriber: Subscriber) -> None:
+    def _read_out(self, reader: _Reader, subscriber: Subscriber, why: tuple[SpilError, str]) -> None:
         """Lets it read the rest of an epoch that is over, by itself."""
         reader.joined.discard(subscriber)
         task = reader.catching.get(subscriber)
         if task is not None and task is not asyncio.current_task():
             task.cancel()
-        reader.catching[subscriber] = asyncio.create_task(self._to_the_end(reader, subscriber))
+        reader.catching[subscriber] = asyncio.create_task(self._to_the_end(reader, subscriber, why))
 
-    async def _to_the_end(self, reader: _Reader, subscriber: Subscriber) -> None:
-        assert reader.moved is not None, "an epoch is read out that is not over"
+    async def _to_the_end(self, reader: _Reader, subscriber: Subscriber, why: tuple[SpilError, str]) -> None:
         while not subscriber.over:
             room = subscriber.room()
             if room is not None:
@@ -290,7 +289,7 @@ class Streams:
             try:
                 positions = await self._rest(reader.seer, reader.epoch, subscriber.pos, reader.stream.batch)
                 if not positions:
-                    self._finish(subscriber, reader.moved)
+                    self._finish(subscriber, why)
                     return
                 frames = await self._read(reader, positions, (subscriber.who,))
             except (_Expired, Unavailable) as error:  # aged meanwhile, or the registry is away

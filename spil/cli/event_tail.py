@@ -73,11 +73,10 @@ def _print(following: Following, as_json: bool) -> None:
             click.echo(json.dumps(event) if as_json else line_of(event))
 
     async def until_ended() -> None:
-        loop, task = asyncio.get_running_loop(), asyncio.current_task()
-        assert task is not None, "a coroutine that no task runs"
+        task = asyncio.create_task(run())
         for one in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(one, task.cancel)
-        await run()
+            asyncio.get_running_loop().add_signal_handler(one, task.cancel)
+        await task
 
     try:
         asyncio.run(until_ended())

@@ -234,7 +234,8 @@ async def test_an_event_that_cannot_be_rendered_fails_alone_and_dies_by_the_sche
     post.broken = given[2]
     await post.round()
     assert sorted(post.sink.positions) == [*given[:2], *given[3:]]
-    row = await post.scene.owner.fetchrow("SELECT state, tries, code FROM delivery WHERE pos = $1 AND epoch = 1", given[2])
+    asked = "SELECT state, tries, code FROM delivery WHERE pos = $1 AND epoch = 1"
+    row = await post.scene.owner.fetchrow(asked, given[2])
     assert tuple(row) == ("WAITING", 1, "INTERNAL")
     await post.scene.owner.execute("UPDATE delivery SET tries = 9 WHERE pos = $1 AND epoch = 1", given[2])
     await post.due()
