@@ -95,6 +95,10 @@ class TokenGate:
         self._registry = _Registry(strict_check_header=False)
         self._known: OrderedDict[bytes, _Known] = OrderedDict()
 
+    def index(self) -> TrustIndex:
+        """The trust that it judges by now: another one wherever a row changed. Raises Unavailable."""
+        return self._trust.index()
+
     async def viewer(self, authorization: str | None) -> Viewer:
         """The caller behind the value of the Authorization header (None: there was none).
 

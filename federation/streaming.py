@@ -87,8 +87,8 @@ class Streaming:
             self._engine.allow(viewer, document)
             variables = coerce(document, given or {})
             stream = self._stream(viewer, document, variables)
-            cursor = last or (stream.plan.after(variables) if stream.plan.after else None)
-            return stream, self.place(viewer.seer, cursor, (stream.plan.root,)) if cursor else None
+            cursor = last or (stream.plan.after(variables) if stream.plan.after else None)  # an empty one is no cursor
+            return stream, self.place(viewer.seer, cursor, (stream.plan.root,)) if cursor is not None else None
         except ArgumentError as error:
             raise Problems(Problem(error.error, path=error.path)) from None
         except SpilError as error:

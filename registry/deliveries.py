@@ -31,6 +31,12 @@ WITH verified AS (
 ) INSERT INTO stream_head (seer) SELECT v.seer FROM verified v ON CONFLICT DO NOTHING
 """
 END = "SELECT end_webhook($1, $2, $3)"
+# What was given a position while its endpoint ended: listed as what waited then is (`end_webhook`).
+SWEEP = """
+UPDATE delivery d SET state = CASE WHEN d.done_at IS NULL THEN 'DEAD' ELSE 'DONE' END,
+    ended_at = coalesce(d.done_at, now()), code = coalesce(d.code, 'DISABLED')
+FROM webhook w WHERE w.id = d.webhook AND w.state IN ('FAILED', 'DISABLED') AND d.state IN ('WAITING', 'SENDING')
+"""
 # Done is done: what is remembered of it serves a look at the last week. The dead stay as long as the log does.
 FORGET = """
 DELETE FROM delivery d USING webhook w LEFT JOIN stream_head h ON h.seer = w.seer
@@ -99,6 +105,11 @@ class Deliveries:
     async def end(self, webhook: UUID, state: str, reason: str) -> None:
         """No more is sent there; what waits is dead."""
         await self._pool.execute(END, webhook, state, reason)
+
+    async def sweep(self) -> int:
+        """Ends what waits at endpoints that have ended; how many. Does nothing twice."""
+        told: str = await self._pool.execute(SWEEP)
+        return int(told.rpartition(" ")[2])
 
     async def forget(self, days: int) -> None:
         """Removes what was delivered so long ago, and the dead of which the log itself is gone."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import asyncpg
 
@@ -12,6 +13,7 @@ from registry.connections import Connections
 from registry.database import AWAY, CONNECT, statement_options
 from schema.errors import Unavailable
 
+REST = "SELECT pos FROM event_log WHERE seer = $1 AND epoch = $2 AND pos > $3 ORDER BY pos LIMIT $4"
 HEADS = "SELECT seer, epoch, pos, kept_after FROM stream_head WHERE seer = ANY ($1::text[])"
 
 
@@ -32,10 +34,19 @@ class EventHeads:
 
     async def read(self, seers: Sequence[str]) -> Mapping[str, Head]:
         """The heads of all of these, also of those that have none. Raises Unavailable."""
+        rows = await self._fetch(HEADS, list(seers))
+        found = {row["seer"]: Head(row["epoch"], row["pos"], row["kept_after"]) for row in rows}
+        return {seer: found.get(seer, Head()) for seer in seers}
+
+    async def rest(self, seer: str, epoch: int, after: int, most: int) -> Sequence[int]:
+        """What an epoch still holds after this position: the first so many positions. Raises Unavailable."""
+        return [row["pos"] for row in await self._fetch(REST, seer, epoch, after, most)]
+
+    async def _fetch(self, sql: str, *values: Any) -> Sequence[Any]:
         try:
             connection = await self._connections.take()
             try:
-                rows = await connection.fetch(HEADS, list(seers))
+                rows: Sequence[Any] = await connection.fetch(sql, *values)
             except asyncio.CancelledError:
                 connection.terminate()
                 raise
@@ -43,8 +54,7 @@ class EventHeads:
                 self._connections.give(connection)
         except (asyncpg.PostgresError, *AWAY):
             raise Unavailable from None
-        found = {row["seer"]: Head(row["epoch"], row["pos"], row["kept_after"]) for row in rows}
-        return {seer: found.get(seer, Head()) for seer in seers}
+        return rows
 
     async def close(self) -> None:
         await self._connections.close()

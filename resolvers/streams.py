@@ -8,6 +8,7 @@ Laws
    has no gap and no double.
 3. A reading is for those who are named in the reads log: who came meanwhile reads the batch by themselves.
 4. A reader whose registry is away waits; it skips nothing.
+5. An epoch that is over is read to its end; then EPOCH_CHANGED says where the new one begins.
 """
 
 from __future__ import annotations
@@ -43,10 +44,11 @@ class Head(Protocol):
 
 
 Heads = Callable[[Sequence[str]], Awaitable[Mapping[str, Head]]]
+Rest = Callable[[str, int, int, int], Awaitable[Sequence[int]]]  # seer, epoch, after, most -> positions
 
 
 class _Expired(Exception):
-    """What is to be read is older than what is kept."""
+    """What is to be read is older than what is kept, or of an epoch that is over."""
 
     def __init__(self, head: Head) -> None:
         super().__init__()
@@ -54,7 +56,10 @@ class _Expired(Exception):
 
 
 class _Reader:
-    """One reading for many. `at`: read up to here; `end`: there is something up to here."""
+    """One reading for many. `at`: read up to here; `end`: there is something up to here.
+
+    `moved`: its epoch is over, and this is said when each of its subscribers has the rest of it.
+    """
 
     def __init__(self, stream: Stream, head: Head) -> None:
         self.stream, self.epoch, self.at, self.end = stream, head.epoch, head.pos, head.pos
@@ -62,6 +67,7 @@ class _Reader:
         self.joined: set[Subscriber] = set()
         self.catching: dict[Subscriber, asyncio.Task[None]] = {}
         self.task: asyncio.Task[None] | None = None
+        self.moved: tuple[SpilError, str] | None = None
 
     @property
     def seer(self) -> str:
@@ -69,10 +75,13 @@ class _Reader:
 
 
 class Streams:
-    """Made once per process; `close` ends it. `heads` asks where logs end, `streaming` reads them."""
+    """Made once per process; `close` ends it. `heads` asks where logs end, `streaming` reads them.
 
-    def __init__(self, streaming: Streaming, heads: Heads) -> None:
-        self._streaming, self._heads = streaming, heads
+    `rest` asks what an epoch that is over still holds.
+    """
+
+    def __init__(self, streaming: Streaming, heads: Heads, rest: Rest) -> None:
+        self._streaming, self._heads, self._rest = streaming, heads, rest
         self._readers: dict[Any, _Reader] = {}
         self._of: dict[Subscriber, _Reader] = {}
         self._limit = asyncio.Semaphore(AT_ONCE)
@@ -85,14 +94,21 @@ class Streams:
         seer = stream.viewer.seer
         try:
             head = (await self._heads([seer]))[seer]
+            start = after or Position(head.epoch, head.pos)
+            left = start.epoch < head.epoch and bool(await self._rest(seer, start.epoch, start.pos, 1))
         except Unavailable as error:
             raise Problems(Problem(error)) from None
         self._seen(seer, head)
-        start = after or Position(head.epoch, head.pos)
-        problem = self._refused(stream, start, head)
+        problem = None if left else self._refused(stream, start, head)
         if problem is not None:
             raise Problems(problem)
         subscriber.pos, subscriber.cursor = start.pos, self._streaming.cursor(seer, start)
+        if left:
+            old = _Reader(stream, head)
+            old.epoch, old.moved = start.epoch, self._moved(EpochChanged(), seer, head)
+            self._of[subscriber] = old
+            self._read_out(old, subscriber, old.moved)
+            return
         reader = self._readers.get(stream.key)
         if reader is None:
             reader = self._readers[stream.key] = _Reader(stream, head)
@@ -143,7 +159,10 @@ class Streams:
     def _seen(self, seer: str, head: Head) -> None:
         for reader in [one for one in self._readers.values() if one.seer == seer]:
             if head.epoch > reader.epoch:
-                self._end(reader, self._moved(EpochChanged(), seer, head))
+                reader.moved = why = self._moved(EpochChanged(), seer, head)
+                self._drop(reader)
+                for subscriber in [*reader.joined, *reader.catching]:
+                    self._read_out(reader, subscriber, why)
             elif head.epoch == reader.epoch and head.pos > reader.end:
                 reader.end = head.pos
                 self._kick(reader)
@@ -225,7 +244,8 @@ class Streams:
                     self._add(reader, one)
                 self._forget(readers)
         except _Expired as expired:
-            self._end(reader, self._moved(CursorExpired(), reader.seer, expired.head))
+            if reader.moved is None:
+                self._end(reader, self._moved(CursorExpired(), reader.seer, expired.head))
         finally:
             reader.task = None
         self._kick(reader)
@@ -242,7 +262,8 @@ class Streams:
                 frames = await self._read(reader, range(subscriber.pos + 1, upto + 1), (subscriber.who,))
                 subscriber.take(frames, upto)
         except _Expired as expired:
-            self._finish(subscriber, self._moved(CursorExpired(), reader.seer, expired.head))
+            if reader.moved is None:
+                self._finish(subscriber, self._moved(CursorExpired(), reader.seer, expired.head))
             return
         if reader.catching.pop(subscriber, None) is None:
             return
@@ -250,6 +271,33 @@ class Streams:
             self._forget([subscriber])
         else:
             self._add(reader, subscriber)
+
+    def _read_out(self, reader: _Reader, subscriber: Subscriber, why: tuple[SpilError, str]) -> None:
+        """Lets it read the rest of an epoch that is over, by itself."""
+        reader.joined.discard(subscriber)
+        task = reader.catching.get(subscriber)
+        if task is not None and task is not asyncio.current_task():
+            task.cancel()
+        reader.catching[subscriber] = asyncio.create_task(self._to_the_end(reader, subscriber, why))
+
+    async def _to_the_end(self, reader: _Reader, subscriber: Subscriber, why: tuple[SpilError, str]) -> None:
+        while not subscriber.over:
+            room = subscriber.room()
+            if room is not None:
+                await room
+                continue
+            try:
+                positions = await self._rest(reader.seer, reader.epoch, subscriber.pos, reader.stream.batch)
+                if not positions:
+                    self._finish(subscriber, why)
+                    return
+                frames = await self._read(reader, positions, (subscriber.who,))
+            except (_Expired, Unavailable) as error:  # aged meanwhile, or the registry is away
+                await asyncio.sleep(AWAY if isinstance(error, Unavailable) else POLL)
+                continue
+            subscriber.take(frames, positions[-1])
+        reader.catching.pop(subscriber, None)
+        self._forget([subscriber])
 
     def _forget(self, subscribers: Any) -> None:
         """Lets go of those that are over: nothing more is read for them."""
@@ -292,6 +340,8 @@ class Streams:
             if head.epoch == reader.epoch and first <= head.kept_after:
                 raise _Expired(head)
             self._seen(reader.seer, head)
+            if reader.moved is not None:
+                raise _Expired(head)
         await asyncio.sleep(POLL)
 
 

@@ -197,6 +197,8 @@ async def replay_webhook(_: Viewer, connection: Any, given: Input) -> str:
     if first > last:
         raise BadInput("`from` wants a position that is not after `to`.")
     told = await connection.fetchval("SELECT replay_webhook($1, $2, $3, $4, $5)", key, *first, *last)
+    if told == "NOTHING":
+        raise BadInput("`from` and `to` want a range in which your stream has an event.")
     if told == "TOO_MANY":
         raise Conflict("That is more than 10,000 events. Take a smaller range, and then the next.")
     accept(told)

@@ -24,6 +24,7 @@ from federation.engine import Answer, encode
 from federation.streaming import Frame, refusal
 from resolvers.subscriber import Subscriber
 from schema.errors import SpilError
+from spil.lasting import NEVER
 from spil.receiving import STREAM
 from spil.socket_door import Serving, subscriber_name
 
@@ -38,14 +39,15 @@ class EventStream:
     """One connection. `last` is the Last-Event-ID that the client brought."""
 
     __slots__ = (
-        "_closing", "_receive", "_request_id", "_scope", "_send", "_serving", "_subscriber", "authorization", "seen",
-        "viewer",
+        "_closing", "_receive", "_request_id", "_scope", "_send", "_serving", "_subscriber", "authorization", "judged",
+        "seen", "viewer",
     )  # fmt: skip
 
     def __init__(self, serving: Serving, viewer: Viewer, scope: Scope, receive: Receive, send: Send) -> None:
         self._serving, self._scope, self._receive, self._send = serving, scope, receive, send
         self._request_id: str = scope["state"]["request_id"]
         self.viewer, self.authorization, self.seen = viewer, _authorization(scope["headers"]), 0.0
+        self.judged = NEVER
         self._subscriber: Subscriber | None = None
         self._closing: asyncio.Task[None] | None = None
 
@@ -90,6 +92,8 @@ class EventStream:
     # ---- what goes out
 
     async def _next(self, frame: Frame) -> None:
+        if not await self._serving.keeper.allows(self):
+            return
         await self._body(b"event: next\nid: %s\ndata: %s\n\n" % (frame.cursor.encode(), _one_line(frame.body)))
 
     async def _ended(self, error: SpilError, cursor: str) -> None:

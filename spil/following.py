@@ -51,6 +51,7 @@ class Following:
     types: Sequence[str] = ()
     cursor: str | None = None
     been: bool = False  # it was connected: what is away now comes back
+    away: bool = False  # and this was said
 
     async def events(self) -> AsyncIterator[dict[str, Any]]:
         """Events, for ever. Raises a SpilError where coming back would not help."""
@@ -61,8 +62,12 @@ class Following:
                     wait = WAIT[0]
                     yield event
                 self.say("The stream ended.")
-            except (SourceDown, TooManyRequests) as problem:
-                self.say(problem.message if isinstance(problem, TooManyRequests) else "The hub cannot be reached.")
+            except TooManyRequests as problem:
+                self.say(problem.message)
+            except SourceDown:
+                if not self.away:
+                    self.say("The hub cannot be reached.")
+                self.away = True
             await asyncio.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311 - not a secret
             wait = min(wait * 2, WAIT[1])
 
@@ -70,7 +75,7 @@ class Following:
         private = frozenset({urlsplit(self.base).netloc}) if _is_here(self.base) else frozenset()
         headers = {"authorization": f"Bearer {await self._fresh()}", "content-type": "application/json"}
         async for told in follow(f"{self.base}/graphql", self._question(), headers, private):
-            self.been = True
+            self.been, self.away = True, False
             if told.event == "next":
                 event = self._read(told)
                 if event is not None:

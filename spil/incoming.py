@@ -80,6 +80,10 @@ class Callers:
         """The same, of an authorization that is kept."""
         return await self._gate.viewer(authorization)
 
+    def trust(self) -> object:
+        """What it is judged by now: another object whenever a row changed. Raises Unavailable."""
+        return self._gate.index()
+
 
 def _address(scope: Scope) -> str:
     return f"address {scope['client'][0] if scope.get('client') else ''}"

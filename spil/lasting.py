@@ -1,14 +1,16 @@
 """Connections that last: one task looks after all of them, whether their tokens still count.
 
 Laws
-1. A connection lasts no longer than its token, and than the trust in it (looked at every `CHECK` seconds).
-2. While the trust is not known, what it was stands, until the token ends.
+1. A connection lasts no longer than its token, and than the trust in it, looked at every `JUDGED` seconds.
+2. Whatever goes out asks `allows` first: nothing does once the hub knows that the trust has ended.
+3. While the trust is not known, what it was stands, until the token ends.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 from auth.viewer import Viewer
@@ -16,7 +18,8 @@ from schema.errors import Forbidden, SpilError, TokenExpired, Unauthenticated, U
 from spil.incoming import Callers
 
 STEP: Final = 1.0  # seconds between two rounds
-CHECK: Final = 15.0
+CHECK: Final = 15.0  # seconds between two beats
+JUDGED: Final = 2.0  # seconds that a judgement stands, while no row of the trust changes
 
 
 class Lasting(Protocol):
@@ -24,10 +27,24 @@ class Lasting(Protocol):
 
     authorization: str | None
     viewer: Viewer
-    seen: float  # the loop's time of the last look
+    seen: float  # the loop's time of the last beat
+    judged: Judged
 
     def over(self, error: SpilError) -> None: ...
     def beat(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """By which trust a connection was let on, and the loop's time of that. `ended`: it was not."""
+
+    by: object = None
+    at: float = float("-inf")
+    ended: bool = False
+
+
+NEVER: Final = Judged()
+ENDED: Final = Judged(ended=True)
 
 
 class Keeper:
@@ -50,6 +67,31 @@ class Keeper:
             self._task.cancel()
             self._task = None
 
+    async def allows(self, one: Lasting) -> bool:
+        """Whether something may go out to it now; it is over when not."""
+        if one.judged.ended:
+            return False
+        try:
+            trust, now = self._callers.trust(), asyncio.get_running_loop().time()
+            if one.judged.by is trust and now - one.judged.at < JUDGED:
+                return True
+            viewer = await self._callers.still(one.authorization)
+        except Unauthenticated:
+            self._end(one, TokenExpired())
+        except Unavailable:
+            pass
+        else:
+            if (viewer.role, viewer.scopes) != (one.viewer.role, one.viewer.scopes):
+                self._end(one, Forbidden())
+            elif not one.judged.ended:
+                one.judged = Judged(trust, now)
+        return not one.judged.ended
+
+    def _end(self, one: Lasting, error: SpilError) -> None:
+        if not one.judged.ended:
+            one.judged = ENDED
+            one.over(error)
+
     async def _look(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
@@ -58,19 +100,7 @@ class Keeper:
                 if one not in self._held:
                     continue
                 if one.viewer.expires is not None and one.viewer.expires <= time.time():
-                    one.over(TokenExpired())
-                elif loop.time() - one.seen >= CHECK:
+                    self._end(one, TokenExpired())
+                elif await self.allows(one) and loop.time() - one.seen >= CHECK:
                     one.seen = loop.time()
                     one.beat()
-                    await self._judge(one)
-
-    async def _judge(self, one: Lasting) -> None:
-        try:
-            viewer = await self._callers.still(one.authorization)
-        except Unauthenticated:
-            one.over(TokenExpired())
-        except Unavailable:
-            pass
-        else:
-            if (viewer.role, viewer.scopes) != (one.viewer.role, one.viewer.scopes):
-                one.over(Forbidden())

@@ -30,7 +30,7 @@ from resolvers.subscriber import Subscriber
 from schema.errors import Forbidden, SpilError, TooManySubscriptions, Unauthenticated
 from spil.edge import answer_error
 from spil.incoming import Callers
-from spil.lasting import Keeper
+from spil.lasting import NEVER, Keeper
 from spil.log import Sink
 from spil.socket_messages import (
     BROKEN,
@@ -109,7 +109,7 @@ class Socket:
 
     __slots__ = (
         "_began", "_busy", "_closing", "_ids", "_receive", "_scope", "_send", "_serving", "authorization", "closed",
-        "said", "seen", "viewer",
+        "judged", "said", "seen", "viewer",
     )  # fmt: skip
 
     def __init__(self, serving: Serving, scope: Scope, receive: Receive, send: Send) -> None:
@@ -117,7 +117,7 @@ class Socket:
         self._ids: dict[str, Subscriber | asyncio.Task[None]] = {}
         self._busy: set[asyncio.Task[None]] = set()
         self._closing: asyncio.Task[None] | None = None
-        self._began, self.seen = time.monotonic(), 0.0
+        self._began, self.seen, self.judged = time.monotonic(), 0.0, NEVER
         self.viewer = public_viewer()
         self.authorization: str | None = None
         self.closed: int | None = None
@@ -196,6 +196,8 @@ class Socket:
     async def _subscribe(self, one: str, asked: Asked) -> None:
         if one in self._ids:
             raise Close(TAKEN, "Subscriber for this id already exists")
+        if not await self._serving.keeper.allows(self):
+            return
         request_id = secrets.token_hex(8)
         try:
             self._hold_back()
@@ -224,6 +226,8 @@ class Socket:
         stream, after = streaming.open(self.viewer, document, asked.variables)
 
         async def send(frame: Frame) -> None:
+            if not await self._serving.keeper.allows(self):
+                return
             text = b'{"id":%s,"type":"next","payload":%s}' % (key, frame.body)
             await self._send({"type": "websocket.send", "text": text.decode()})
 

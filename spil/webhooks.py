@@ -28,7 +28,7 @@ from events.cloud import MEDIA_TYPE, Origin, challenge, cloud_event, trial_event
 from events.schedule import CHALLENGE, SCHEDULE, pause_after
 from events.signing import Safe, message_id, signed_headers
 from registry.deliveries import Deliveries, Leased, Settled
-from schema.errors import Forbidden, Internal, SpilError
+from schema.errors import Forbidden, Internal, SpilError, TooSlow, Unavailable
 from spil.log import Sink
 from wire.hooks import Hooks, Tried
 
@@ -40,6 +40,7 @@ AGAIN: Final = 1.0  # seconds after a database that is away
 WAIT: Final = 60.0  # seconds until a party that may have nothing now is looked at again
 GRACE: Final = 2.0  # seconds that a stopping loop waits for answers
 FORGET_EVERY, KEPT_DAYS = 3600.0, 7
+SWEEP_EVERY = 5.0
 PASSING: Final = frozenset({"TIMEOUT", "UNREACHABLE", "429", "500", "502", "503", "504"})  # of a challenge: once more
 
 
@@ -71,7 +72,7 @@ class Webhooks:
         self._settled: list[Settled] = []
         self._held: dict[tuple[UUID, int, int], Leased] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._forget_at = 0.0
+        self._forget_at = self._sweep_at = 0.0
 
     async def run(self) -> None:
         """Delivers until it is cancelled; then waits a moment for answers, and gives back what has none."""
@@ -151,6 +152,10 @@ class Webhooks:
 
     async def _forget(self) -> None:
         now = asyncio.get_running_loop().time()
+        if now >= self._sweep_at:
+            self._sweep_at = now + SWEEP_EVERY
+            if swept := await self._deliveries.sweep():
+                self._log("webhooks-swept", dead=swept)
         if now >= self._forget_at:
             self._forget_at = now + FORGET_EVERY
             await self._deliveries.forget(KEPT_DAYS)
@@ -177,9 +182,32 @@ class Webhooks:
 
     async def _events(self, group: list[Leased], until: float) -> None:
         positions = sorted({one.pos for one in group})
-        events = await self._render(group[0].seer, group[0].epoch, positions)
-        by_pos = {event["pos"]: event for event in events}
-        await asyncio.gather(*(self._event(one, by_pos.get(one.pos), until) for one in group))
+        by_pos, broken = await self._rendered(group[0], positions)
+        for one in [one for one in group if one.pos in broken]:
+            self._fail(one, Tried(broken[one.pos]))
+        whole = [one for one in group if one.pos not in broken]
+        await asyncio.gather(*(self._event(one, by_pos.get(one.pos), until) for one in whole))
+
+    async def _rendered(
+        self, first: Leased, positions: Sequence[int]
+    ) -> tuple[dict[int, Mapping[str, Any]], dict[int, str]]:
+        """The events by position, and the code of each that cannot be rendered by itself: that is a try of its own.
+
+        Raises what is no single event's fault.
+        """
+        try:
+            events = await self._render(first.seer, first.epoch, positions)
+        except (Forbidden, Unavailable, TooSlow):
+            raise
+        except Exception as error:  # noqa: BLE001 - of whatever kind: one of them may be at fault
+            if len(positions) == 1:
+                self._log("webhook-broken", error=type(error).__name__, **_named(first, positions[0]))
+                return {}, {positions[0]: error.code if isinstance(error, SpilError) else "INTERNAL"}
+            half = len(positions) // 2
+            good, bad = await self._rendered(first, positions[:half])
+            more, worse = await self._rendered(first, positions[half:])
+            return good | more, bad | worse
+        return {event["pos"]: event for event in events}, {}
 
     async def _event(self, leased: Leased, event: Mapping[str, Any] | None, until: float) -> None:
         if event is None:
@@ -250,8 +278,9 @@ def _key(leased: Leased) -> tuple[UUID, int, int]:
     return leased.webhook, leased.epoch, leased.pos
 
 
-def _named(leased: Leased) -> dict[str, str]:
-    return {"seer": leased.seer, "webhook": str(leased.webhook), "position": f"{leased.epoch}.{leased.pos}"}
+def _named(leased: Leased, pos: int | None = None) -> dict[str, str]:
+    place = f"{leased.epoch}.{leased.pos if pos is None else pos}"
+    return {"seer": leased.seer, "webhook": str(leased.webhook), "position": place}
 
 
 def _echoed(body: bytes, text: str) -> bool:

@@ -133,7 +133,7 @@ async def build(settings: Settings, listed_hosts: frozenset[str] = frozenset()) 
     record, gate = partial(_record, reads_log), TokenGate(trust, keys)
     engine = Engine(made, everything, database, record, cursors, limits, runner)
     heads, streaming = EventHeads(settings.worker_url), Streaming(engine, cursors)
-    streams = Streams(streaming, heads.read)
+    streams = Streams(streaming, heads.read, heads.rest)
     told = (settings, engine, gate, database, reads_log, trust, keys, trust_pool, printed)
     return Parts(*told, sources, live, readings, heads, streaming, streams)
 

@@ -10,6 +10,7 @@ Laws
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -28,6 +29,7 @@ from wire.tls import public_tls
 CAP: Final = 64 * 1024  # bytes of an answer
 MOMENT: Final = 1.0  # seconds for a body after its status
 HOSTS: Final = 200  # whose connections are kept
+NAME: Final = re.compile(r"[A-Za-z0-9._:-]+")  # a host, as it is resolved
 KEEP: Final = 8  # connections of one host between two tries
 
 
@@ -52,7 +54,7 @@ def read_address(url: str, private: frozenset[str]) -> httpx.URL:
         raise SourceDown(NOT_ALLOWED) from None
     pins = Pins(frozenset({host}), private)
     read = pins.read(url)
-    if "?" in url or "#" in url or not 0 < port_of(read) < 1 << 16:
+    if "?" in url or "#" in url or read.port == 0 or port_of(read) >= 1 << 16 or not NAME.fullmatch(host):
         raise SourceDown(NOT_ALLOWED)
     pins.check(url)
     return read

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,7 +33,7 @@ def tail(
     token_file: Path | None,
     url: str | None,
 ) -> None:
-    """Follow the events of a party, one line each, until Ctrl-C. It comes back by itself, where it was.
+    """Follow the events of a party, one line each, until Ctrl-C or SIGTERM. It comes back by itself, where it was.
 
     The token is that of --token-file, or of SPIL_TOKEN, or else one of the running demo; it needs the scope `events`.
 
@@ -71,9 +72,15 @@ def _print(following: Following, as_json: bool) -> None:
         async for event in following.events():
             click.echo(json.dumps(event) if as_json else line_of(event))
 
+    async def until_ended() -> None:
+        task = asyncio.create_task(run())
+        for one in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(one, task.cancel)
+        await task
+
     try:
-        asyncio.run(run())
-    except KeyboardInterrupt:
+        asyncio.run(until_ended())
+    except asyncio.CancelledError:
         if following.cursor:
             _aside(f"To go on from here: --after {following.cursor}")
 

@@ -165,6 +165,19 @@ async def test_what_is_disabled_is_given_nothing_and_what_waited_is_dead(owner: 
     assert await leased(deliveries) == []
 
 
+async def test_what_was_given_a_position_while_its_endpoint_ended_is_dead_as_well(
+    owner: Any, deliveries: Deliveries
+) -> None:
+    key, other = await hook(owner), await hook(owner)
+    (first,) = await log(owner, [None])
+    await owner.execute(  # as the sequencer's transaction leaves it, which began while the endpoint was there
+        "UPDATE webhook SET state = 'DISABLED', reason = 'GONE', ended_at = now() WHERE id = $1", key
+    )
+    assert [await deliveries.sweep() for _ in range(2)] == [1, 0]
+    assert (await states(owner, key), await states(owner, other)) == ({first: "DEAD"}, {first: "WAITING"})
+    assert await owner.fetchval("SELECT code FROM delivery WHERE webhook = $1", key) == "DISABLED"
+
+
 async def test_the_order_outlives_those_who_are_erased(owner: Any, deliveries: Deliveries) -> None:
     key, young = await hook(owner), await student(owner)
     await log(owner, [young, young])

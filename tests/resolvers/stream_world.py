@@ -127,7 +127,7 @@ async def world_of(scene: Scene, logins: Logins, limits: Limits | None = None) -
     async with open_hub(logins, limits=limits) as hub:
         streaming, heads = Streaming(hub.engine, Cursors(CURSOR_KEY)), EventHeads(logins.worker)
         ask = Heads(heads)
-        streams = Streams(streaming, ask)
+        streams = Streams(streaming, ask, heads.rest)
         try:
             yield World(hub, streaming, streams, ask, Telling(scene.owner))
         finally:

@@ -216,7 +216,7 @@ async def test_a_client_that_catches_up_slowly_is_waited_for(world: World) -> No
     assert await client.positions(3 * MOST) == [frame.pos for frame in first.got[1:]]
 
 
-async def test_a_new_epoch_ends_streams_and_refuses_old_cursors_with_the_place_to_go_on(
+async def test_a_new_epoch_ends_streams_when_the_old_one_is_read_and_says_the_place_to_go_on(
     scene: Scene, world: World
 ) -> None:
     seer = "municipality:GM0344#participatie"
@@ -226,10 +226,28 @@ async def test_a_new_epoch_ends_streams_and_refuses_old_cursors_with_the_place_t
     await scene.owner.execute("UPDATE stream_head SET epoch = 2, pos = 0, kept_after = 0 WHERE seer = $1", seer)
     code, cursor = await client.end()
     assert code == "EPOCH_CHANGED"
-    assert await world.refused(seer, client.got[0].cursor) == ("EPOCH_CHANGED", cursor)
+    assert await world.refused(seer, client.got[1].cursor) == ("EPOCH_CHANGED", cursor)
+    late = await world.client(seer, client.got[0].cursor)
+    assert await late.end() == ("EPOCH_CHANGED", cursor)
+    assert [(frame.pos, frame.cursor) for frame in late.got] == [(2, client.got[1].cursor)]
     await world.telling.many(seer, 3)
     again = await world.client(seer, cursor)
     assert await again.positions(3) == [1, 2, 3]
+
+
+async def test_what_nobody_had_read_when_the_epoch_ended_comes_before_the_end(scene: Scene, world: World) -> None:
+    seer = "municipality:GM0405#participatie"
+    clients = [await world.client(seer) for _ in range(2)]
+    world.heads.away = True  # the heads are not seen between these
+    await world.telling.many(seer, 120)
+    await scene.owner.execute("DELETE FROM event_log WHERE seer = $1 AND pos = 7", seer)
+    await scene.owner.execute("UPDATE stream_head SET epoch = 2, pos = 0, kept_after = 0 WHERE seer = $1", seer)
+    world.heads.away = False
+    for client in clients:
+        code, cursor = await client.end()
+        assert (code, world.streaming.place(seer, cursor)) == ("EPOCH_CHANGED", Position(2, 0))
+        assert [frame.pos for frame in client.got] == [one for one in range(1, 121) if one != 7]
+    assert (world.streams._of, world.streams._readers) == ({}, {})
 
 
 async def test_a_cursor_from_before_what_is_kept_says_the_oldest_that_can_be_had(scene: Scene, world: World) -> None:

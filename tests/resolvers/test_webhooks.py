@@ -74,6 +74,11 @@ async def test_the_public_has_none(scene: Scene) -> None:
         "https://ontvanger.example/in#x",
         f"https://ontvanger.example/{'x' * 500}",
         "ontvanger.example/in",
+        "https://ontvanger.example:0/in",
+        "https://ontvanger.example:65536/in",
+        "https://ont vanger.example/in",
+        "https://ont%20vanger.example/in",
+        "https://ontvanger.example\\@elders.example/in",
     ],
 )
 async def test_an_address_that_may_not_be_asked_is_refused(scene: Scene, url: str) -> None:
@@ -158,6 +163,8 @@ async def test_five_tests_may_be_on_their_way(scene: Scene) -> None:
         ("1.x", "1.2"),
         ("1.1", "99999999999.1"),
         ("2.1", "1.9"),
+        ("9.1", "9.9"),
+        ("1.900000", "1.900001"),
     ],
 )
 async def test_a_range_is_from_a_position_to_a_later_one(scene: Scene, first: str, last: str) -> None:

@@ -57,7 +57,7 @@ def tail(clone: Clone, port: int, *more: str) -> Iterator[Any]:
     try:
         yield process
     finally:
-        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)
         process.wait(PATIENCE)
         assert process.stdout is not None
         process.stdout.close()

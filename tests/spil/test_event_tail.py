@@ -71,7 +71,7 @@ async def test_it_prints_a_line_for_each_event_and_where_to_go_on(hub: Hub, coun
         line = await tail.line()
         assert "UITVAL_GEMELD" in line
         assert f"Student:{alias}" in line
-        tail.process.send_signal(signal.SIGINT)
+        tail.process.send_signal(signal.SIGTERM)
         said = await tail.ended()
         assert "Traceback" not in said
         cursor = said.rpartition("--after ")[2].strip()

@@ -79,6 +79,7 @@ async def test_what_was_cut_off_before_its_first_event_goes_on_where_it_began(
         ("subscription { events { nothing } }", "INVALID_DOCUMENT"),
         ("subscription {", "BAD_DOCUMENT"),
         ('subscription { events(after: "x") { pos } }', "BAD_CURSOR"),
+        ('subscription { events(after: "") { pos } }', "BAD_CURSOR"),
         ("subscription { events { student { support { plan { state } } } } }", "INVALID_DOCUMENT"),
         ("subscription { events { student { identity { givenName } } } }", "LIVE_IN_SUBSCRIPTION"),
     ],
@@ -160,10 +161,28 @@ async def test_a_quiet_stream_is_kept_alive_by_comments(
         assert await within(10, comment()) == ":"
 
 
-async def test_an_agreement_that_ends_ends_the_stream(
+async def test_an_agreement_that_ends_ends_the_stream_and_nothing_comes_any_more(
     hub: Hub, country: Country, telling: Telling, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("spil.lasting.CHECK", 0.0)
+    monkeypatch.setattr("spil.lasting.STEP", 3600.0)  # nobody looks: what goes out asks by itself
+    move = "UPDATE party_agreement SET until_at = $2 WHERE party = $1"
+    party = country.other_school[0]
+    before = await telling.owner.fetchval("SELECT until_at FROM party_agreement WHERE party = $1", party)
+    async with listening(hub, country.other_school) as stream:
+        await stream.hear()
+        await telling.owner.execute(move, party, datetime.now(UTC))
+        try:
+            await hub.parts.trust.refresh()
+            await telling.many("#".join(country.other_school), 3)
+            _, body = await stream.next()
+        finally:
+            await telling.owner.execute(move, party, before)
+            await hub.parts.trust.refresh()
+        assert body["errors"][0]["extensions"]["code"] == "FORBIDDEN"
+        assert (await stream.hear())["event"] == "complete"
+
+
+async def test_a_quiet_stream_ends_with_its_agreement_too(hub: Hub, country: Country, telling: Telling) -> None:
     move = "UPDATE party_agreement SET until_at = $2 WHERE party = $1"
     party = country.other_school[0]
     before = await telling.owner.fetchval("SELECT until_at FROM party_agreement WHERE party = $1", party)

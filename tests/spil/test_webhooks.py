@@ -214,6 +214,37 @@ async def test_a_range_comes_again_with_the_ids_that_it_had(post: Post) -> None:
     assert third not in post.sink.positions
 
 
+async def test_what_came_once_is_not_dead_because_its_replay_found_nobody(post: Post) -> None:
+    webhook, one = await post.opened(), await post.seen()
+    first, second = await post.happen(one, await post.seen())
+    await post.round()
+    post.sink.answers = [reply(410, b"")]
+    given = {"webhook": webhook, "from": f"1.{first}", "to": f"1.{second}"}
+    await post.scene.done(TOWN, "replayWebhook", "webhook { waiting }", **given)
+    (third,) = await post.happen(one)
+    await post.round()
+    shown = await post.shown(webhook)
+    assert (shown["state"], shown["waiting"]) == ("DISABLED", 0)
+    assert [letter["position"] for letter in shown["deadLetters"]["nodes"]] == [f"1.{third}"]
+
+
+async def test_an_event_that_cannot_be_rendered_fails_alone_and_dies_by_the_schedule(post: Post) -> None:
+    webhook, people = await post.opened(), [await post.seen() for _ in range(5)]
+    given = await post.happen(*people)
+    post.broken = given[2]
+    await post.round()
+    assert sorted(post.sink.positions) == [*given[:2], *given[3:]]
+    asked = "SELECT state, tries, code FROM delivery WHERE pos = $1 AND epoch = 1"
+    row = await post.scene.owner.fetchrow(asked, given[2])
+    assert tuple(row) == ("WAITING", 1, "INTERNAL")
+    await post.scene.owner.execute("UPDATE delivery SET tries = 9 WHERE pos = $1 AND epoch = 1", given[2])
+    await post.due()
+    await post.round()
+    letter = {"position": f"1.{given[2]}", "tries": 10, "code": "INTERNAL"}
+    assert (await post.shown(webhook))["deadLetters"]["nodes"] == [letter]
+    assert [line["position"] for line in post.lines if line["event"] == "webhook-dead"] == [f"1.{given[2]}"]
+
+
 async def test_a_test_goes_the_same_way_and_tells_how_it_went(post: Post) -> None:
     webhook = await post.opened()
     for answer, told in ((200, "200"), (500, "500")):

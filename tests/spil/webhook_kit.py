@@ -83,6 +83,7 @@ class Post:
     pool: Any
     lines: list[dict[str, Any]] = field(default_factory=list)
     hooks: list[Hooks] = field(default_factory=list)
+    broken: int = 0  # a position that cannot be rendered
     closed: bool = False  # has the party no agreement now?
 
     @property
@@ -105,6 +106,8 @@ class Post:
 
     async def render(self, seer: str, epoch: int, positions: Sequence[int]) -> Sequence[Mapping[str, Any]]:
         """The log as the hub gives it to this seer now."""
+        if self.broken in positions:
+            raise ZeroDivisionError
         engine = self.scene.hub.engine
         return await Rendering(engine, Streaming(engine, Cursors(CURSOR_KEY)), self)(seer, epoch, positions)
 
