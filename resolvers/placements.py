@@ -19,7 +19,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from auth.viewer import Viewer
+from auth.viewer import Role, Viewer
 from resolvers.given import AMSTERDAM, check_day
 from resolvers.held import Case, accept, hold, hold_case
 from schema.errors import BadInput, Conflict, NotFound
@@ -69,6 +69,8 @@ async def answer_placement_end(viewer: Viewer, connection: Any, given: Input) ->
     last, answer = given.get("to"), given["answer"].value
     if (answer == "EXTENDED") != (last is not None):
         raise BadInput("`to` comes with EXTENDED, and with nothing else.")
+    if answer == "ENDS":
+        check_known(viewer, given)
     if last is not None:
         check_day("to", last, YEARS)
     case = await hold_case(viewer, connection, "Placement", given["placement"])
@@ -82,6 +84,12 @@ async def end_placement(viewer: Viewer, connection: Any, given: Input) -> str:
     case = await hold_case(viewer, connection, "Placement", given["placement"])
     told = await connection.fetchval("SELECT end_placement($1, $2, $3)", case.student, case.n, given["endedOn"])
     return _settled(case, told, "It has ended already, or began later than that.")
+
+
+def check_known(viewer: Viewer, given: Input) -> None:
+    """Raises BadInput where an employer does not say that the young person knows."""
+    if viewer.role is Role.EMPLOYER and given.get("youngPersonKnows") is not True:
+        raise BadInput("An employer says `youngPersonKnows: true`: nobody hears it before the young person.")
 
 
 def check_past(name: str, day: date) -> None:

@@ -31,7 +31,7 @@ from resolvers.below import SIGHT, id_below, lookup_below
 from resolvers.given import check_day
 from resolvers.held import Case, accept, hold_case
 from resolvers.people import OF_MANY
-from resolvers.placements import check_past
+from resolvers.placements import check_known, check_past
 from schema.errors import BadInput, Conflict, NobodyHears
 
 Input = Mapping[str, Any]
@@ -67,7 +67,7 @@ UITVALLEN = Page("Uitval", None, {"ID": OF_MANY["ID"]}, {"state": Filter("{state
 
 async def report_uitval(viewer: Viewer, connection: Any, given: Input) -> str:
     """Whose place it is tells that it was lost. Raises BadInput, Conflict, NotFound or NobodyHears."""
-    _check_known(viewer, given)
+    check_known(viewer, given)
     check_past("endedOn", given["endedOn"])
     case = await hold_case(viewer, connection, "Placement", given["placement"])
     return await _report(connection, case, given["how"].value, given["endedOn"])
@@ -78,7 +78,7 @@ async def confirm_uitval(viewer: Viewer, connection: Any, given: Input) -> str:
     by_placement = given.get("placement") is not None  # a silence is the lead's: it alone can have an id of it
     if by_placement is (given.get("uitval") is not None) or by_placement is not (viewer.role is Role.EMPLOYER):
         raise BadInput("`uitval` by the lead, `placement` by the employer: exactly one.")
-    _check_known(viewer, given)
+    check_known(viewer, given)
     if by_placement:
         case = await hold_case(viewer, connection, "Placement", given["placement"])
         return await _report(connection, case, given["how"].value, None)
@@ -117,11 +117,6 @@ async def close_uitval(viewer: Viewer, connection: Any, given: Input) -> str:
 async def withdraw_uitval(viewer: Viewer, connection: Any, given: Input) -> str:
     """It was not so."""
     return await _move(viewer, connection, given, "WITHDRAW")
-
-
-def _check_known(viewer: Viewer, given: Input) -> None:
-    if viewer.role is Role.EMPLOYER and given.get("youngPersonKnows") is not True:
-        raise BadInput("An employer says `youngPersonKnows: true`: nobody hears it before the young person.")
 
 
 async def _report(connection: Any, case: Case, how: str, last: date | None) -> str:

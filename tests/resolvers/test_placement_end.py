@@ -58,9 +58,9 @@ async def due(scene: Scene, seer: str, known: str) -> list[tuple[str, str]]:
 
 
 async def answer(scene: Scene, seer: str, placement: str, said: str, **more: Any) -> Any:
-    return await scene.do(
-        seer, "answerPlacementEnd", "placement { state to }", placement=placement, answer=said, **more
-    )
+    told = {"youngPersonKnows": True} if seer == EMPLOYER and said == "ENDS" else {}
+    given = {"placement": placement, "answer": said, **told, **more}
+    return await scene.do(seer, "answerPlacementEnd", "placement { state to }", **given)
 
 
 async def state(scene: Scene, who: Placed) -> tuple[str, date]:

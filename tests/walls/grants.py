@@ -128,7 +128,7 @@ SELECT: Said = {
         "student_profile": "student age_band",
         "party": "key from_at until_at",
         "event_log": "*",
-        "outbox": "id type student",
+        "outbox": "id type student case_type case_n seers",
         **_CASES,
         **_ENDPOINTS,
     },
@@ -158,6 +158,8 @@ _POST = "state holder organisation hours mandate schools_represented since"
 UPDATE: Said = {"command": {"contact_point": "*", "coordinator_post": _POST}, "keeper": _KEPT}
 # The worker: everything, but `sight` is the keeper's, `read` the scribe's, and `migration` the owner's.
 WORKER_READS_ONLY = ("sight", "read", "migration", "access_rule", "uitval_move", "webhook_progress", "clock")
+# A log is added to, and ages.
+WORKER_ADDS_ONLY: Mapping[str, tuple[str, ...]] = {"event_log": (), "outbox": ("sequenced_at",)}
 GUARDED = [
     "access",
     "command",
@@ -236,6 +238,7 @@ FOLLOW = {
     "move_due",
     "lead_due",
     "lead_closed",
+    "offer_due",
     "due_erased",
     "placement_goes_on",
 }  # triggers
@@ -281,6 +284,8 @@ async def differences(owner: Any, table: str | None = None) -> list[str]:
 def wanted(role: str, table: str, privilege: str, every: list[str]) -> set[str]:
     """The columns that the role may use so; of DELETE all or none."""
     if role == "worker":
+        if privilege == "UPDATE" and table in WORKER_ADDS_ONLY:
+            return set(WORKER_ADDS_ONLY[table])
         writes = privilege in ("INSERT", "UPDATE", "DELETE") and table not in WORKER_READS_ONLY
         return set(every) if writes or privilege == "SELECT" else set()
     said = {"SELECT": SELECT, "INSERT": INSERT, "UPDATE": UPDATE}.get(privilege, {})
@@ -320,7 +325,7 @@ PROPS: Mapping[str, str] = {
             'followers', 'employer_of', 'keep_placement_reasons', 'close_placement', 'uitval_told', 'presume_uitval',
             'end_uitval_reasons', 'make_due', 'start_clock', 'end_due', 'start_uitval_clock', 'end_by_date',
             'ask_about_end', 'pass_due', 'lapse_lead', 'hold_webhook',
-            'drop_presumption', 'people_told', 'hold_told', 'placement_told')
+            'drop_presumption', 'told_of', 'people_told', 'hold_told', 'placement_told')
         AND has_function_privilege(g.prefix || r, p.oid, 'EXECUTE')""",
     "a view does not ask with the reader's rights": """
         SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'v'

@@ -1,10 +1,15 @@
--- why    an event that came in could name two people, and was done to one of them
--- locks  none
--- undo   take_inbound and hold_told as 0018_inbound_effects.sql has them; DROP FUNCTION people_told
+-- why    an event that came in could name two people, and was done to one of them; who was offered the lead could not see that it was
+-- locks  lead_offer and due, briefly
+-- undo   DROP TRIGGER offer_made, offer_settled; DROP FUNCTION offer_due; the due items and the clock of process LEAD deleted; lead_due as
+--        0017_clocks.sql, take_inbound and hold_told as 0018_inbound_effects.sql have them; DROP FUNCTION people_told
 --
 -- Laws
 -- 1. All that an event names - its subject, its student, its case - is the same young person, and each of them is known to the sender's seer.
 --    Else nothing is done: TWO_PEOPLE where they are known and differ, REFUSED where one of them is nobody that the seer sees.
+-- 2. An offer of the lead is due to whom it is made, as long as it can be accepted. Nobody is reminded of it, and nobody is late.
+
+INSERT INTO clock (process, step, length, calendar, escalates, source) VALUES
+    ('LEAD', 'ANSWER', 10, 'OFFICE', NULL, 'our choice: the lead stays where it is until somebody accepts it');
 
 SET LOCAL ROLE "@db@_keeper";
 
@@ -94,4 +99,48 @@ $take$;
 DROP FUNCTION hold_told(text, uuid);
 REVOKE ALL ON FUNCTION people_told(text, uuid[]), hold_told(text, uuid[]) FROM PUBLIC;
 
+-- ---- what was offered
+
+CREATE FUNCTION offer_due() RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $due$
+BEGIN
+    PERFORM end_due(NEW.student, 'LEAD', NULL);
+    INSERT INTO due (seer, student, process, step, due_at)
+        SELECT NEW.to_seer, NEW.student, c.process, c.step,
+               due_after(NEW.offered_at, c.length, c.calendar, school_region_of(NEW.to_seer))
+        FROM clock c WHERE (c.process, c.step) = ('LEAD', 'ANSWER') AND NEW.state = 'OFFERED';
+    RETURN NULL;
+END
+$due$;
+
+-- A new lead: what was due to another is due to it, under ids of its own; and what was due to nobody meanwhile.
+CREATE OR REPLACE FUNCTION lead_due() RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $due$
+DECLARE
+    left_ due[];
+BEGIN
+    -- whatever the former lead offered is worth nothing; settle_lead notes after this which offer was accepted
+    UPDATE lead_offer o SET state = 'LAPSED', settled_at = now() WHERE o.student = NEW.student AND o.state = 'OFFERED';
+    SELECT array_agg(d) INTO left_ FROM due d WHERE d.student = NEW.student AND d.done_at IS NULL AND d.seer <> NEW.seer;
+    IF left_ IS NOT NULL THEN
+        PERFORM end_due(NEW.student, NULL, NULL);
+        PERFORM make_due(NEW.student, d.process, d.step, d.case_type, d.case_n, d.due_at) FROM unnest(left_) d;
+    END IF;
+    PERFORM start_uitval_clock(u) FROM uitval u
+        WHERE u.student = NEW.student AND u.state IN ('SIGNALLED', 'REPORTED', 'PICKED_UP', 'INTERVIEW_PLANNED');
+    RETURN NULL;
+END
+$due$;
+
+-- What is offered at this moment, and still can be accepted.
+INSERT INTO due (seer, student, process, step, due_at)
+    SELECT o.to_seer, o.student, c.process, c.step, due_after(now(), c.length, c.calendar, school_region_of(o.to_seer))
+    FROM lead_offer o JOIN clock c ON (c.process, c.step) = ('LEAD', 'ANSWER')
+    JOIN lead l ON l.student = o.student AND l.seer = o.from_seer AND l.until_at = 'infinity' WHERE o.state = 'OFFERED';
+
+RESET ROLE;
+
+CREATE TRIGGER offer_made AFTER INSERT ON lead_offer FOR EACH ROW EXECUTE FUNCTION offer_due();
+CREATE TRIGGER offer_settled AFTER UPDATE ON lead_offer FOR EACH ROW WHEN (OLD.state <> NEW.state) EXECUTE FUNCTION offer_due();
+
+SET LOCAL ROLE "@db@_keeper";
+REVOKE ALL ON FUNCTION offer_due() FROM PUBLIC;
 RESET ROLE;
