@@ -115,6 +115,7 @@ REASONS = {
     "PROFILE": "the NL GOV profile for CloudEvents asks otherwise",
     "UNKNOWN_TYPE": "this hub takes no event of that type",
     "NO_CASE": "the hub knows no such case, student or placement of the sender's, or it is not the sender's to change",
+    "TWO_PEOPLE": "what it names - subject, leerling, zaaknummer - is not one and the same young person",
     "STATE": "the state of the case does not lead there",
     "NOBODY": "no school and no municipality follows this young person: nobody would hear it",
     "NOT_KNOWN": "no dossier of the source has that number",

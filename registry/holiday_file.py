@@ -8,7 +8,8 @@ three), the days are YYYY-MM-DD, both inclusive.
     ZUID;Voorjaarsvakantie;2027-02-13;2027-02-21
 
 Laws
-1. Per region, from the first day of the file to its last, only what the file says is a school holiday.
+1. Per region and school year (from 1 August), from the first day of the file to its last, only what the file says
+   is a school holiday. Of a year between two of which it speaks it says nothing.
 2. A row that cannot be read is reported with line and reason; the rest is imported, in one transaction.
 3. A reason has a stable code and never quotes the line. A second import of the same file writes nothing.
 """
@@ -26,7 +27,7 @@ from typing import Final
 
 import orjson
 
-from registry.holidays import REGIONS
+from registry.holidays import REGIONS, SCHOOL_YEAR
 from registry.session import session, written
 from schema.errors import BadInput
 
@@ -35,6 +36,7 @@ ALL: Final = "ALLE"
 LONGEST: Final = 60  # days of one holiday; the summer has six weeks
 MOST_BYTES: Final = 1_000_000
 NAME_LENGTH: Final = 60
+FIRST_YEAR, YEARS_AHEAD = 2020, 5  # further off it is a slip of the pen
 
 REASONS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -42,6 +44,7 @@ REASONS: Final[Mapping[str, str]] = MappingProxyType(
         "BAD_REGION": "The region is not NOORD, MIDDEN, ZUID or ALLE.",
         "NO_NAME": f"The holiday has no name, or one of more than {NAME_LENGTH} characters.",
         "BAD_DAY": "A day is not like 2027-02-13.",
+        "BAD_YEAR": f"A day lies before {FIRST_YEAR}, or more than {YEARS_AHEAD} years ahead.",
         "BAD_RANGE": f"The last day lies before the first, or more than {LONGEST} days behind it.",
         "OVERLAP": "A day of it was a holiday of this region on an earlier line of this file.",
     }
@@ -50,7 +53,7 @@ REASONS: Final[Mapping[str, str]] = MappingProxyType(
 # `$1` are the days as JSON objects: region, on_date, name.
 _SPANS = (
     "(SELECT region, min(on_date) AS first, max(on_date) AS last"
-    " FROM json_populate_recordset(NULL::holiday, $1::json) GROUP BY 1)"
+    f" FROM json_populate_recordset(NULL::holiday, $1::json) GROUP BY region, {SCHOOL_YEAR})"
 )
 GONE = f"""
 DELETE FROM holiday h USING {_SPANS} s
@@ -95,8 +98,9 @@ class Report:
 async def import_holidays(url: str, path: Path, progress: Callable[[str], None] | None = None) -> Report:
     """Imports what is good in the file. Raises BadInput for a file of another form, Unavailable, SetUp."""
     report, days = Report(), dict[Day, str]()
+    years = range(FIRST_YEAR, date.today().year + YEARS_AHEAD + 1)  # noqa: DTZ011 - of years an hour is nothing
     for line, cells in _lines(path):
-        judged = _holiday(cells, days)
+        judged = _holiday(cells, days, years)
         if isinstance(judged, str):
             report.rejected.append(Rejected(line, judged))
         else:
@@ -133,7 +137,7 @@ def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
             yield number, [cell.strip() for cell in cells]
 
 
-def _holiday(cells: list[str], before: Mapping[Day, str]) -> dict[Day, str] | str:
+def _holiday(cells: list[str], before: Mapping[Day, str], years: range) -> dict[Day, str] | str:
     """The days of a line with their name, or the code of the first thing that is wrong with it."""
     if len(cells) != len(HEADER):
         return "COLUMN_COUNT"
@@ -145,6 +149,8 @@ def _holiday(cells: list[str], before: Mapping[Day, str]) -> dict[Day, str] | st
     first, last = (_day(cell) for cell in cells[2:])
     if first is None or last is None:
         return "BAD_DAY"
+    if first.year not in years or last.year not in years:
+        return "BAD_YEAR"
     if not 0 <= (last - first).days < LONGEST:
         return "BAD_RANGE"
     every = [first + timedelta(n) for n in range((last - first).days + 1)]

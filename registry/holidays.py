@@ -4,7 +4,7 @@ Laws
 1. A public holiday is what the library calls public for the Netherlands: Good Friday is one, for municipalities close
    (the Algemene termijnenwet counts it too); Liberation Day every fifth year, as the collective agreements have it.
 2. School holidays are the dates that the ministry fixes or advises, per region. Where a file was imported
-   (registry/holiday_file.py), from its first day to its last, the file alone counts.
+   (registry/holiday_file.py), from its first day of a school year to its last of that year, the file alone counts.
 3. Only years around today are kept true; a second load of the same years writes nothing.
 """
 
@@ -26,21 +26,25 @@ REGIONS: Final = ("NOORD", "MIDDEN", "ZUID")
 YEARS_BACK, YEARS_AHEAD = 1, 3
 Row = dict[str, Any]
 
+# The school year of a day, by the year in which it ends: from 1 August on it is the next one.
+SCHOOL_YEAR: Final = "extract(year FROM on_date + interval '5 months')"
+
 # `$1` are the days as JSON, `$2` and `$3` the first and the last day that they are about.
 GONE = """
 DELETE FROM holiday h WHERE h.source = 'LIBRARY' AND h.on_date BETWEEN $2 AND $3 AND NOT EXISTS (
     SELECT FROM json_populate_recordset(NULL::holiday, $1::json) n
     WHERE (n.on_date, n.calendar, n.name) = (h.on_date, h.calendar, h.name) AND n.region IS NOT DISTINCT FROM h.region)
 """
-NEW = """
+NEW = f"""
 INSERT INTO holiday (on_date, name, calendar, region, source)
 SELECT n.on_date, n.name, n.calendar, n.region, 'LIBRARY' FROM json_populate_recordset(NULL::holiday, $1::json) n
 LEFT JOIN (
-    SELECT region, min(on_date) AS first, max(on_date) AS last FROM holiday WHERE source = 'FILE' GROUP BY region
-) f ON f.region = n.region
-WHERE f.region IS NULL OR n.on_date NOT BETWEEN f.first AND f.last
+    SELECT region, min(on_date) AS first, max(on_date) AS last FROM holiday WHERE source = 'FILE'
+    GROUP BY region, {SCHOOL_YEAR}
+) f ON f.region = n.region AND n.on_date BETWEEN f.first AND f.last
+WHERE f.region IS NULL
 ON CONFLICT (on_date, calendar, region) DO NOTHING
-"""
+"""  # noqa: S608 - our own names
 
 
 async def bring_holidays(connection: Connection, this_year: int) -> int:

@@ -57,7 +57,12 @@ class Logins:
 
 
 class MigrationChanged(SetUp):
-    """A file differs from what was applied under its name."""
+    """A file differs from what was applied under its name, or does not fit on what other files left."""
+
+
+# By sqlstate: a name that is there already or is not there, data or dependents that a file did not reckon with.
+DOES_NOT_FIT = ("22", "23", "2B", "42")
+DENIED = "42501"
 
 
 def migrations() -> list[Migration]:
@@ -77,6 +82,18 @@ async def migrate(owner_url: str, on_step: Callable[[str], None] | None = None) 
         await connection.close()
 
 
+async def knows_all_applied(owner_url: str) -> bool:
+    """Whether each migration that the database has is one of this checkout's files; of an empty database too."""
+    connection = await asyncpg.connect(owner_url)
+    try:
+        if await connection.fetchval("SELECT to_regclass('migration')") is None:
+            return True
+        ours = [one.name for one in migrations()]
+        return not await connection.fetchval("SELECT EXISTS (SELECT FROM migration WHERE name <> ALL ($1))", ours)
+    finally:
+        await connection.close()
+
+
 async def _apply(connection: asyncpg.Connection, on_step: Callable[[str], None]) -> int:
     await connection.execute(
         "CREATE TABLE IF NOT EXISTS migration"
@@ -92,11 +109,22 @@ async def _apply(connection: asyncpg.Connection, on_step: Callable[[str], None])
                 raise MigrationChanged(f"{one.name} was changed after it was applied; write a new file instead")
             continue
         on_step(one.name)
-        async with connection.transaction():
-            await connection.execute(one.sql.replace("@db@", database))
-            await connection.execute("INSERT INTO migration (name, digest) VALUES ($1, $2)", one.name, one.digest)
+        try:
+            await _apply_one(connection, one, database)
+        except asyncpg.PostgresError as error:
+            state = error.sqlstate or ""
+            if not done or state == DENIED or not state.startswith(DOES_NOT_FIT):
+                raise
+            sentence = f"{one.name} does not fit on what was applied before it ({state}): were those other files?"
+            raise MigrationChanged(sentence) from error
         applied += 1
     return applied
+
+
+async def _apply_one(connection: asyncpg.Connection, one: Migration, database: str) -> None:
+    async with connection.transaction():
+        await connection.execute(one.sql.replace("@db@", database))
+        await connection.execute("INSERT INTO migration (name, digest) VALUES ($1, $2)", one.name, one.digest)
 
 
 def role_prefix(database: str) -> str:

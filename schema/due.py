@@ -18,6 +18,7 @@ class DueProcess(Enum):
     UITVAL = "UITVAL"
     PLACEMENT_END = strawberry.enum_value("PLACEMENT_END", description="A placement comes to its last day.")
     MOVE = strawberry.enum_value("MOVE", description="A young person moved: another municipality answers from then.")
+    LEAD = strawberry.enum_value("LEAD", description="The lead is offered to the own party, which does not have it.")
 
 
 @strawberry.enum(description="What is to be done.")
@@ -26,14 +27,14 @@ class DueStep(Enum):
     PLAN_INTERVIEW = strawberry.enum_value("PLAN_INTERVIEW", description="`planInterview`, within 10.")
     HOLD_INTERVIEW = strawberry.enum_value("HOLD_INTERVIEW", description="`holdInterview`, within 20.")
     CONFIRM = strawberry.enum_value("CONFIRM", description="`confirmUitval` or `withdrawUitval` of what is presumed.")
-    ANSWER = strawberry.enum_value("ANSWER", description="`answerPlacementEnd`.")
+    ANSWER = strawberry.enum_value("ANSWER", description="`answerPlacementEnd`; of LEAD `acceptLead` or `declineLead`.")
     REVIEW = strawberry.enum_value("REVIEW", description="Look at it, then `closeDueItem`.")
 
 
 DueCase = Annotated[Union[Uitval, Placement], strawberry.union("DueCase")]
 
 
-@strawberry.type(description="What the own party, which has the lead, has to do, and by when.")
+@strawberry.type(description="What the own party, which has the lead or is offered it, has to do, and by when.")
 class DueItem(Node):
     process: DueProcess
     step: DueStep

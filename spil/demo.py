@@ -196,7 +196,7 @@ async def _delivering(parts: Parts, log: Log) -> AsyncIterator[None]:
 async def _load(owner: str, server: Embedded | None, steps: Steps, scale: float) -> None:
     """Migrates, and loads reference and demo data unless a complete load of this scale is there."""
     from registry import demo, reference
-    from registry.migrate import MigrationChanged, migrate
+    from registry.migrate import MigrationChanged, knows_all_applied, migrate
     from registry.seed import seed
 
     mark = f"spil demo {scale:g}"
@@ -205,6 +205,8 @@ async def _load(owner: str, server: Embedded | None, steps: Steps, scale: float)
         await demo.empty(server)
     with steps.step("Migrating") as tell:
         try:
+            if not await knows_all_applied(owner):
+                raise SetUp(OTHER_MIGRATIONS)
             await migrate(owner, tell)
         except MigrationChanged:
             raise SetUp(OTHER_MIGRATIONS) from None

@@ -3,6 +3,7 @@
 Laws
 1. Who may bring it is settled before a byte of the body is read: a token with scope `events`, of the source's party.
    Another party's source and one that does not exist are the same answer.
+   What an event says is done as the token's own party and function: another function of that party has other rights.
 2. 202 and 200 are said after the commit: what the sender need not send again is here.
 3. What does not fit is 422 with the attribute's name and a reason, and counted; no value is told, logged or kept.
 4. One event at a time: a batch is another media type, and that is not taken.
@@ -43,6 +44,7 @@ NOT_DONE: Final[Mapping[str, Reject]] = {
     "CONFLICT": Reject("", "type", "STATE"),
     "RANGE": Reject("", "data", "RANGE"),
     "NOBODY": Reject("", "data", "NOBODY"),
+    "TWO_PEOPLE": Reject("", "data", "TWO_PEOPLE"),
 }
 NO_EVENTS: Final = "This source sends no events."
 TWICE: Final = "An attribute of the event, or its media type, stands twice in the head of the request."
@@ -101,17 +103,11 @@ class EventDoor:
             await refuse_event(self._url, source.key, found.field, found.reason)
             raise _Refused(found)
         try:
-            return await take_event(self._url, source.key, f"{source.party}#{_function(source.party)}", found)
+            return await take_event(self._url, source.key, viewer.seer, found)
         except NotDone as refusal:
             reject = NOT_DONE[refusal.word]
             await refuse_event(self._url, source.key, reject.field, reject.reason)
             raise _Refused(reject) from None
-
-
-def _function(party: str) -> str:
-    """In which function a party's system speaks: a municipality's for participatie, as its cases are."""
-    kind = party.partition(":")[0]
-    return kind if kind in ("doorstroompunt", "uwv") else "participatie"
 
 
 def _read(source: Source, headers: Mapping[str, str], body: bytes) -> KeptEvent | Reject:

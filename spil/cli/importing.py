@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
 import click
 
@@ -24,7 +27,7 @@ def importing() -> None:
 def schools(file: Path) -> None:
     """Read FILE, the register of secondary school locations as DUO publishes it (CSV, Windows-1252).
 
-    Rows that cannot be read are reported with line and reason; the rest is imported.
+    Rows that cannot be read are reported with line and reason, and then it exits with 1; the rest is imported.
     Wants SPIL_WORKER_URL or SPIL_DATABASE_URL; without them the demo that runs from this checkout is meant.
 
     \b
@@ -38,7 +41,7 @@ def schools(file: Path) -> None:
     url = database()
     with Steps().step("Reading the school register") as tell:
         report = finish(import_schools(url, file, tell))
-    click.echo(report)
+    _say(report)
 
 
 @click.command()
@@ -46,8 +49,9 @@ def schools(file: Path) -> None:
 def holidays(file: Path) -> None:
     """Read FILE, the school holidays of one or more school years (CSV, UTF-8).
 
-    Without it the dates stand that the ministry fixes or advises. From the first day of the file to its last it alone
-    counts, per region. Rows that cannot be read are reported with line and reason; the rest is imported.
+    Without it the dates stand that the ministry fixes or advises. Per region and school year, from the first day of
+    the file to its last it alone counts. Days lie from 2020 to five years ahead. Rows that cannot be read are
+    reported with line and reason, and then it exits with 1; the rest is imported.
     Which region a school is in, its register says (`spil import schools`).
     Wants SPIL_WORKER_URL or SPIL_DATABASE_URL; without them the demo that runs from this checkout is meant.
 
@@ -66,4 +70,18 @@ def holidays(file: Path) -> None:
     url = database()
     with Steps().step("Reading the school holidays") as tell:
         report = finish(import_holidays(url, file, tell))
+    _say(report)
+
+
+class _Report(Protocol):
+    """What an import did, and the rows that it left."""
+
+    @property
+    def rejected(self) -> Sequence[object]: ...
+
+
+def _say(report: _Report) -> None:
+    """A script that imports hears by the exit code that rows were left."""
     click.echo(report)
+    if report.rejected:
+        sys.exit(1)

@@ -168,7 +168,8 @@ LATE = (
        CROSS JOIN LATERAL (
            SELECT 'UITVAL', 'PICK_UP', 'UITVAL', u.n FROM uitval u WHERE u.student = s.student
            UNION ALL SELECT 'PLACEMENT_END', 'ANSWER', 'PLACEMENT', p.n FROM placement p WHERE p.student = s.student
-           UNION ALL SELECT 'MOVE', 'REVIEW', NULL, NULL) c(process, step, kind, n)
+           UNION ALL SELECT 'MOVE', 'REVIEW', NULL, NULL
+           UNION ALL SELECT 'LEAD', 'ANSWER', NULL, NULL) c(process, step, kind, n)
        WHERE s.k <= 14 ON CONFLICT DO NOTHING""",
     """INSERT INTO overdue (id, region, late_seer, process, step, due_at, escalated_at, cleared_at)
        SELECT md5('overdue' || s || r.code)::uuid, r.code, s, 'UITVAL', 'PICK_UP', '2026-11-03 23:00+00',

@@ -182,11 +182,39 @@ async def test_a_file_takes_the_place_of_the_library_in_its_own_span(
     assert await bring_holidays(db, 2027) == 0, "the library does not come back"
 
 
+async def test_a_year_of_which_a_file_does_not_speak_stays_the_library_s(
+    fresh_database: str, db: asyncpg.Connection[Any], written: Write
+) -> None:
+    text = "region;name;from;to\nMIDDEN;Herfst;2025-10-18;2025-10-26\nMIDDEN;Herfst;2028-10-21;2028-10-29\n"
+    between = (date(2026, 8, 1), date(2028, 7, 31))
+    before = {day for day in await school_days(db, "MIDDEN") if between[0] <= day <= between[1]}
+    await import_holidays(fresh_database, written(text))
+    assert before, "the library knows these years"
+    for year in (2026, 2027, 2028):
+        await bring_holidays(db, year)
+        assert before <= await school_days(db, "MIDDEN")
+    await db.execute("DELETE FROM holiday WHERE region = 'MIDDEN' AND on_date BETWEEN $1 AND $2", *between)
+    await bring_holidays(db, 2027)
+    assert before <= await school_days(db, "MIDDEN"), "the library brings them back"
+
+
+@pytest.mark.parametrize("year", ["0001", "2019", "2040", "9999"])
+async def test_a_day_of_another_age_is_no_school_holiday(
+    fresh_database: str, db: asyncpg.Connection[Any], written: Write, year: str
+) -> None:
+    before = [await school_days(db, region) for region in REGIONS]
+    lines = ["region;name;from;to", f"ALLE;Kerst;{year}-12-20;{year}-12-31"]
+    report = await import_holidays(fresh_database, written("\n".join(lines)))
+    assert [one.code for one in report.rejected] == ["BAD_YEAR"]
+    assert [await school_days(db, region) for region in REGIONS] == before
+
+
 BROKEN = {
     "COLUMN_COUNT": "ZUID;Herfst;2027-10-16",
     "BAD_REGION": "OOST;Herfst;2027-10-16;2027-10-24",
     "NO_NAME": "ZUID; ;2027-10-16;2027-10-24",
     "BAD_DAY": "ZUID;Herfst;16-10-2027;2027-10-24",
+    "BAD_YEAR": "ZUID;Herfst;2099-10-16;2099-10-24",
     "BAD_RANGE": "ZUID;Herfst;2027-10-24;2027-10-16",
     "OVERLAP": "ALLE;Kerst;2028-12-24;2028-12-26",
 }

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from registry.migrate import Logins
 
 TO_TOWN = {"party": "municipality:GM0796", "function": "participatie"}
+OFFERED = "{ dueItems(first: 100) { nodes { id process step reminded student { id } case { __typename } } } }"
 LEAD = "student { lead { party function } }"
 
 
@@ -49,6 +50,44 @@ async def test_it_moves_on_acceptance_and_not_before(scene: Scene) -> None:
     assert payload["student"]["lead"] == {"party": "municipality:GM0796", "function": "participatie"}
     assert await leads(scene, key) == [SCHOOL, TOWN]
     assert codes(await scene.do(SCHOOL, "transferLead", student=student, **TO_TOWN)) == ["NOT_FOUND"], "not the lead"
+
+
+async def offered(scene: Scene, seer: str, known: str) -> list[str]:
+    """The due items of a seer that say that the lead of this young person is offered to it."""
+    nodes = (await scene.hub.ask(seer, OFFERED))["data"]["dueItems"]["nodes"]
+    found = [one for one in nodes if one["process"] == "LEAD" and one["student"]["id"] == known]
+    assert all((one["step"], one["reminded"], one["case"]) == ("ANSWER", False, None) for one in found)
+    return [one["id"] for one in found]
+
+
+async def test_an_offer_is_due_to_whom_it_is_made_until_it_is_settled(scene: Scene) -> None:
+    for settle in ("acceptLead", "declineLead"):
+        student, key, known = await led(scene)
+        assert await offered(scene, TOWN, known) == []
+        await scene.done(SCHOOL, "transferLead", student=student, **TO_TOWN)
+        (first,) = await offered(scene, TOWN, known)
+        assert await offered(scene, SCHOOL, student) == [], "who offers it has nothing to do"
+        await scene.done(SCHOOL, "transferLead", student=student, **TO_TOWN)
+        (second,) = await offered(scene, TOWN, known)
+        assert first != second, "a newer offer takes the place of the older"
+        assert codes(await scene.do(TOWN, "closeDueItem", item=second)) == ["NOT_FOUND"], "it is answered, not closed"
+        await scene.done(TOWN, settle, student=known)
+        assert await offered(scene, TOWN, known) == []
+        states = await scene.owner.fetch("SELECT state FROM lead_offer WHERE student = $1 ORDER BY n", key)
+        assert [row["state"] for row in states] == ["LAPSED", "ACCEPTED" if settle == "acceptLead" else "DECLINED"]
+
+
+async def test_an_offer_of_who_has_the_lead_no_more_is_due_to_nobody(scene: Scene) -> None:
+    student, key, known = await led(scene)
+    await scene.reason(key, OTHER_TOWN, "CONTINUE_SUPPORT", "IDENTIFIED")
+    await scene.done(SCHOOL, "transferLead", student=student, **TO_TOWN)
+    assert len(await offered(scene, TOWN, known)) == 1
+    async with scene.owner.transaction():
+        await scene.owner.execute("UPDATE lead SET until_at = now() WHERE student = $1 AND until_at = 'infinity'", key)
+        await scene.owner.execute("INSERT INTO lead (student, seer, from_at) VALUES ($1, $2, now())", key, OTHER_TOWN)
+    assert await offered(scene, TOWN, known) == []
+    assert await offered(scene, OTHER_TOWN, await scene.known(key, OTHER_TOWN)) == [], "nor to the new lead"
+    assert codes(await scene.do(TOWN, "acceptLead", student=known)) == ["NOT_FOUND"]
 
 
 async def test_who_declines_leaves_it_where_it_is(scene: Scene) -> None:

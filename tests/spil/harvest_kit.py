@@ -224,6 +224,15 @@ async def told(world: World) -> list[tuple[Any, ...]]:
     return [(row["type"].split(".")[2], row["reference"], *row["seers"], row["details"]) for row in rows]
 
 
+async def waits(world: World) -> list[tuple[Any, ...]]:
+    """What is due and by whom, by what does not depend on the run."""
+    rows = await world.db.fetch(
+        "SELECT d.process, d.step, h.reference, d.seer FROM due d JOIN harvested h ON h.student = d.student"
+        " WHERE d.done_at IS NULL ORDER BY 1, 2, 3, 4"
+    )
+    return [tuple(row) for row in rows]
+
+
 async def rights(world: World, number: str) -> list[tuple[str, str, bool]]:
     """Seer, purpose and whether it is open, of a student by number."""
     rows = await world.db.fetch(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
@@ -55,6 +55,18 @@ async def refused(tell: Tell, told: dict[str, Any]) -> str:
     return str(answer.json()["errors"][0]["extensions"]["reason"])
 
 
+async def state_of(db: Any) -> list[Any]:
+    """What an event could have changed: uitval, what is told, and what is kept."""
+    return [
+        [tuple(row) for row in await db.fetch(query)]
+        for query in (
+            "SELECT student, n, state FROM uitval ORDER BY 1, 2",
+            "SELECT n FROM outbox ORDER BY 1",
+            "SELECT source, id FROM inbound_event ORDER BY 1, 2",
+        )
+    ]
+
+
 async def test_an_uitval_goes_its_way_by_events_alone(tell: Tell, country: Country, db: Any) -> None:
     key = await db.fetchval("SELECT student FROM sight WHERE alias = $1", UUID(STUDENT[8:]))
     assert await refused(tell, of("uitval-opgepakt")) == "NO_CASE", "nothing was reported yet"
@@ -91,6 +103,51 @@ async def test_what_cannot_be_done_is_not_kept(tell: Tell, db: Any, told: dict[s
     before = await db.fetchval("SELECT count(*) FROM inbound_event")
     assert await refused(tell, told) == reason
     assert await db.fetchval("SELECT count(*) FROM inbound_event") == before
+
+
+async def test_an_event_is_done_as_the_function_of_its_token(tell: Tell, country: Country, db: Any) -> None:
+    town = country.municipality[0]
+    before = await state_of(db)
+    for what in ("uitval-ingetrokken", "uitval-opgepakt"):
+        for named in ({}, {"subject": STUDENT}):
+            answer = await tell(of(what) | named, actor=(town, "wmo"))
+            assert answer.status_code == 422, "wmo has no case here, whatever participatie has"
+            assert answer.json()["errors"][0]["extensions"]["reason"] == "NO_CASE"
+    assert await state_of(db) == before
+
+
+async def test_all_that_an_event_names_is_one_young_person(tell: Tell, country: Country, db: Any) -> None:
+    seer = f"{country.municipality[0]}#participatie"
+    key = await db.fetchval("SELECT student FROM sight WHERE alias = $1", UUID(STUDENT[8:]))
+    other = await db.fetchrow(
+        "SELECT student, 'Student:' || alias AS id FROM sight WHERE seer = $1 AND student <> $2 AND until_identified"
+        " > now() ORDER BY student LIMIT 1",
+        seer,
+        key,
+    )
+    await db.execute(
+        "INSERT INTO link (student, source, key, from_at) VALUES ($1, $2, 'Z-2026-00999', clock_timestamp())",
+        other["student"],
+        country.municipality[0],
+    )
+    before, own, unknown = await state_of(db), {"datumEinde": ENDED_ON}, f"Student:{uuid4()}"
+    told = [
+        event(subject=STUDENT, data={"leerling": other["id"], **own}),
+        event(subject=other["id"], data={"leerling": STUDENT, **own}),
+        event(subject=STUDENT, data={"zaaknummer": "Z-2026-00999", **own}),
+        event(data={"leerling": other["id"], "zaaknummer": CASE, **own}),
+        event(subject=STUDENT, data={"leerling": STUDENT, "zaaknummer": "Z-2026-00999", **own}),
+    ]
+    assert [await refused(tell, one) for one in told] == ["TWO_PEOPLE"] * len(told)
+    told = [
+        event(subject=STUDENT, data={"leerling": unknown, **own}),
+        event(subject=unknown, data={"zaaknummer": CASE, **own}),
+        event(subject=STUDENT, data={"zaaknummer": "Z-1", **own}),
+    ]
+    assert [await refused(tell, one) for one in told] == ["NO_CASE"] * len(told)
+    assert await state_of(db) == before
+    agreed = event(subject=STUDENT, data={"leerling": STUDENT, "zaaknummer": CASE, **own})
+    assert (await tell(agreed)).status_code == 202
 
 
 async def test_another_municipality_cannot_speak_of_this_case(hub: Hub, country: Country, db: Any) -> None:

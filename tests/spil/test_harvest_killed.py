@@ -23,6 +23,7 @@ from tests.spil.harvest_kit import (
     joined,
     student,
     told,
+    waits,
     world_of,
 )
 
@@ -79,8 +80,8 @@ async def killed(world: World, key: str, after: float) -> bool:
         process.stdin.close()
 
 
-async def outcome(world: World, kills: int, rng: random.Random, lengths: list[float]) -> tuple[Any, Any, int]:
-    """Two harvests with changes between them, killed so many times each; what is held, what is told."""
+async def outcome(world: World, kills: int, rng: random.Random, lengths: list[float]) -> tuple[Any, Any, Any, int]:
+    """Two harvests with changes between them, killed so many times each; what is held, told and due."""
     await empty(world)
     school, count = school_of(), 0
     async with joined(world, school):
@@ -93,7 +94,7 @@ async def outcome(world: World, kills: int, rng: random.Random, lengths: list[fl
             if step == 0:
                 await world.db.execute(GRANT, f"{TOWN}#participatie", GUIDANCE)
                 change(school)
-    return await held(world), await told(world), count
+    return await held(world), await told(world), await waits(world), count
 
 
 async def test_twelve_kills_change_nothing_of_what_is_held_and_told(postgres: TestPostgres) -> None:
@@ -106,7 +107,11 @@ async def test_twelve_kills_change_nothing_of_what_is_held_and_told(postgres: Te
         runs = await world.db.fetch("SELECT state, count(*) FROM source_run GROUP BY 1")
     assert got[0] == wanted[0]
     assert got[1] == wanted[1]
-    assert len(wanted[1]) > STUDENTS // 3
+    assert got[2] == wanted[2]
+    numbers = range(1000, 1000 + STUDENTS)
+    assert {one[1] for one in wanted[1]} == {str(n) for n in numbers if n % 10 == 1}, "who was taken back is told of"
+    moved = [("MOVE", "REVIEW", str(n), GUIDANCE) for n in numbers if n % 3 == 0 and n % 10 != 1]
+    assert wanted[2] == moved, "who moved waits for a review, and nobody else"
     assert len({one for one in wanted[0] if one[2]}) == STUDENTS // 10
-    assert got[2] > 0, "nothing was killed"
+    assert got[3] > 0, "nothing was killed"
     assert {row["state"] for row in runs} <= {"DONE", "BROKEN_OFF"}

@@ -220,6 +220,22 @@ def test_a_file_that_is_not_the_register_is_one_sentence(run: Run, tmp_path: Pat
         run("import", "schools", str(path), fails=True)
 
 
+@pytest.mark.parametrize("what", ["schools", "holidays"])
+def test_an_import_that_left_a_row_exits_with_1_and_brings_the_rest(
+    run: Run, shared: Callable[[str], Path], tmp_path: Path, what: str
+) -> None:
+    path = tmp_path / "some.csv"
+    if what == "schools":
+        lines = shared("data/duo_vestigingen_vo_sample.csv").read_bytes().splitlines(keepends=True)
+        path.write_bytes(b"".join([*lines, b"PRO\r\n"]))
+    else:
+        path.write_text("region;name;from;to\nZUID;Kerst;2027-12-25;2028-01-09\nOOST;Kerst;2027-12-25;2028-01-09\n")
+    result = CliRunner().invoke(cli, ["import", what, str(path)])
+    assert result.exit_code == 1, result.output
+    assert " rejected" in result.stdout
+    assert result.stdout.startswith("line ")
+
+
 def test_without_a_database_the_command_says_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("registry.embedded.running_url", lambda: None)
     for name in ("SPIL_WORKER_URL", "SPIL_DATABASE_URL"):

@@ -238,6 +238,7 @@ FOLLOW = {
     "move_due",
     "lead_due",
     "lead_closed",
+    "offer_due",
     "due_erased",
     "placement_goes_on",
 }  # triggers
@@ -324,7 +325,7 @@ PROPS: Mapping[str, str] = {
             'followers', 'employer_of', 'keep_placement_reasons', 'close_placement', 'uitval_told', 'presume_uitval',
             'end_uitval_reasons', 'make_due', 'start_clock', 'end_due', 'start_uitval_clock', 'end_by_date',
             'ask_about_end', 'pass_due', 'lapse_lead', 'hold_webhook',
-            'drop_presumption', 'told_of')
+            'drop_presumption', 'told_of', 'people_told', 'hold_told', 'placement_told')
         AND has_function_privilege(g.prefix || r, p.oid, 'EXECUTE')""",
     "a view does not ask with the reader's rights": """
         SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'v'
