@@ -10,7 +10,12 @@ from uuid import UUID
 
 from tests.walls.rows import insert
 
-PROCESSES = (("UITVAL", "PICK_UP", "UITVAL"), ("PLACEMENT_END", "ANSWER", "PLACEMENT"), ("MOVE", "REVIEW", None), ("LEAD", "ANSWER", None))
+PROCESSES = (
+    ("UITVAL", "PICK_UP", "UITVAL"),
+    ("PLACEMENT_END", "ANSWER", "PLACEMENT"),
+    ("MOVE", "REVIEW", None),
+    ("LEAD", "ANSWER", None),
+)
 REGIONS = ("AM27", "AM26", "AM01")
 DAY = datetime(2026, 11, 3, 23, tzinfo=UTC)
 

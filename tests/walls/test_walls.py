@@ -21,7 +21,8 @@ FAILED_ONCE: tuple[int, ...] = (37152337,)  # seeds that found something; they r
 @pytest.mark.parametrize("seed", [SEED, *FAILED_ONCE])
 async def test_the_two_walls_and_the_oracle_agree_on_drawn_cases(raised: Raise, seed: int) -> None:
     print(f"SPIL_WALL_SEED={seed} SPIL_WALL_CASES={CASES}")
-    tally, met = Tally(), set()
+    tally = Tally()
+    met: set[tuple[str, str]] = set()
     for start in range(0, CASES, PER_WORLD):
         async with raised(seed + start) as (walls, world):
             rng = Random(seed + start)
