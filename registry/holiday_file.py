@@ -52,8 +52,8 @@ REASONS: Final[Mapping[str, str]] = MappingProxyType(
 
 # `$1` are the days as JSON objects: region, on_date, name.
 _SPANS = (
-    "(SELECT region, min(on_date) AS first, max(on_date) AS last"
-    f" FROM json_populate_recordset(NULL::holiday, $1::json) GROUP BY region, {SCHOOL_YEAR})"  # noqa: S608 - our own words
+    "(SELECT region, min(on_date) AS first, max(on_date) AS last"  # noqa: S608 - our own words
+    f" FROM json_populate_recordset(NULL::holiday, $1::json) GROUP BY region, {SCHOOL_YEAR})"
 )
 GONE = f"""
 DELETE FROM holiday h USING {_SPANS} s
