@@ -117,7 +117,7 @@ async def measure(server: Embedded, folder: Path, length: Length, tell: data.Tel
             " WHERE name IN ('fsync', 'synchronous_commit')"
         )
         with sinks(len(THREE)) as receivers:
-            settings = hub_settings(receivers)
+            settings = hub_settings(THREE, receivers)
             with (
                 contestants(database, folder / "servers.log", "a", settings) as one,
                 deliverer(database, folder / "servers.log", settings) as process,

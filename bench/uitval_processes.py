@@ -56,10 +56,12 @@ def sinks(many: int) -> Iterator[list[Sink]]:
             one.wait()
 
 
-def hub_settings(receivers: Sequence[Sink]) -> dict[str, str]:
+def hub_settings(whose: Sequence[Who], receivers: Sequence[Sink]) -> dict[str, str]:
     """What hub and deliverer are told besides: where webhooks may go on this machine."""
     return {
-        "SPIL_WEBHOOK_PRIVATE_HOSTS": ",".join(f"127.0.0.1:{one.port}" for one in receivers),
+        "SPIL_WEBHOOK_PRIVATE_HOSTS": ",".join(
+            f"{who[0]}=127.0.0.1:{one.port}" for who, one in zip(whose, receivers, strict=True)
+        ),
         "SPIL_OIN": "00000099999999999000",
     }
 

@@ -9,7 +9,7 @@
 
 Laws
 1. Every party has its own, per function: another's is not there.
-2. An address is https and public, or one that the operator listed; it holds no login and no secret.
+2. An address is https and public, or one that the operator listed for this party; it holds no login and no secret.
 3. A private key is sealed before it is written (events/signing.py).
 """
 
@@ -27,7 +27,7 @@ from events.signing import Safe
 from events.types import PREFIX
 from federation.catalogue import Column, Expression, Form, Join, Many, One, OrderKey, Page, Rows
 from schema.errors import BadInput, Conflict, NotFound, SourceDown
-from wire.hooks import read_address
+from wire.hooks import listed_for, read_address
 
 Input = Mapping[str, Any]
 CODE, NUMBER = Form.CODE, Form.NUMBER
@@ -107,7 +107,8 @@ TYPES: Mapping[str, Rows] = {
 
 @dataclass(frozen=True, slots=True)
 class Making:
-    """What making endpoints rests on: the safe, and the `host:port` that may be plain http or a private address."""
+    """What making endpoints rests on: the safe, and the `party=host:port` that the operator listed: there that party's
+    may go by plain http or to a private address."""
 
     safe: Safe
     private: frozenset[str] = frozenset()
@@ -159,9 +160,9 @@ def accept(told: str) -> None:
             raise Conflict("This webhook has ended. `createWebhook` makes another.")
 
 
-async def create_webhook(making: Making, _: Viewer, connection: Any, given: Input) -> str:
+async def create_webhook(making: Making, viewer: Viewer, connection: Any, given: Input) -> str:
     """Makes an endpoint; what comes of its challenge stands in its state within seconds."""
-    check_address(given["url"], making.private)
+    check_address(given["url"], listed_for(making.private, viewer.party or ""))
     wanted, key = read_types(given), uuid4()
     pair = making.safe.make(key)
     told = await connection.fetchval(

@@ -98,7 +98,7 @@ async def bring(hands: Hands) -> None:
         hands.say("webhooks wait", why="SPIL_OIN is not set")
         await asyncio.Event().wait()
         return
-    pool, hooks = await worker_pool(hands.worker_url), Hooks(settings.webhook_private_hosts)
+    pool, hooks = await worker_pool(hands.worker_url), Hooks(pairs=settings.webhook_private_hosts)
     streaming = Streaming(hands.engine, Cursors(settings.cursor_key))
     render = Rendering(hands.engine, streaming, hands.trust)
     try:

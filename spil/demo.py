@@ -92,9 +92,10 @@ async def _demo(
         owner = server.url if server is not None else str(settings.database_url)
         await _load(owner, server, steps, scale)
         with steps.step("Preparing logins and the demo's issuer"):
-            settings = sending_to(await _with_logins(settings, owner, server), beginning.sink)
+            settings = await _with_logins(settings, owner, server)
             await _trust(owner, _issuer(settings))
             tokens = await _tokens(owner)
+            settings = sending_to(settings, _followed(tokens)[0], beginning.sink)
             cast = await beginning.begin(owner, *_partnered(tokens))
         with steps.step("Building the contracts and the app"):
             parts = await _parts(settings)
@@ -135,15 +136,20 @@ def _app(settings: Settings, parts: Parts, log: Log, tokens: DemoTokens, explore
 
 async def _ring(parts: Parts, partners: Partners, tokens: DemoTokens, steps: Steps) -> None:
     """The municipality's events go to its receiver of this start, which is told by whom they are signed."""
-    from auth.viewer import Role
-
     if partners.sink is None:
         return
-    actor = tokens.actors[Role.MUNICIPALITY]
+    actor = _followed(tokens)
     try:
         partners.tell_sink(actor[0], await make_webhook(parts.engine, actor, partners.sink))
     except NotMade as problem:
         steps.say(f"Without its webhook: {problem}")
+
+
+def _followed(tokens: DemoTokens) -> tuple[str, str]:
+    """Whose events go to the demo's receiver."""
+    from auth.viewer import Role
+
+    return tokens.actors[Role.MUNICIPALITY]
 
 
 def _partnered(tokens: DemoTokens) -> tuple[str, str]:

@@ -45,11 +45,11 @@ class NotMade(Exception):
     """The webhook was not made; its words are the hub's."""
 
 
-def sending_to(settings: Settings, place: str | None) -> Settings:
-    """The settings with which webhooks may go to this `host:port` of the demo's own."""
+def sending_to(settings: Settings, party: str, place: str | None) -> Settings:
+    """The settings with which this party's webhooks may go to this `host:port` of the demo's own."""
     if place is None:
         return settings
-    allowed = settings.webhook_private_hosts | {place}
+    allowed = settings.webhook_private_hosts | {f"{party}={place}"}
     return dataclasses.replace(settings, oin=settings.oin or OIN, webhook_private_hosts=allowed)
 
 

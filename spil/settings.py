@@ -139,8 +139,9 @@ def _oin(text: str) -> str:
 
 def _places(text: str) -> frozenset[str]:
     places = frozenset(one.strip() for one in text.split(",") if one.strip())
-    if not all(re.fullmatch(r"[a-z0-9.-]{1,253}:[0-9]{1,5}", one) for one in places):
-        raise ValueError("wants host:port, several with a comma between: receiver.intern:8443")
+    form = r"[a-z]{1,40}(:[A-Za-z0-9-]{1,60})?=[a-z0-9.-]{1,253}:[0-9]{1,5}"
+    if not all(re.fullmatch(form, one) for one in places):
+        raise ValueError("wants party=host:port, several with a comma between: uwv=receiver.intern:8443")
     return places
 
 
@@ -195,7 +196,7 @@ KNOBS: tuple[Knob, ...] = (
         "webhook_private_hosts",
         "",
         _places,
-        "Each `host:port` to which webhooks may go by plain http or at a private address.",
+        "Each `party=host:port` to which that party's webhooks may go by plain http or at a private address.",
     ),
 )
 

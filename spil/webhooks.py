@@ -266,7 +266,8 @@ class Webhooks:
             return None
         text, message = orjson.dumps(body), message_id(leased.webhook, leased.epoch, leased.pos)
         headers = signed_headers(message, int(self._clock()), text, keys)
-        return await self._hooks.post(leased.url, {**headers, "content-type": kind}, text, DEADLINE)
+        party = leased.seer.partition("#")[0]
+        return await self._hooks.post(leased.url, {**headers, "content-type": kind}, text, DEADLINE, party)
 
     async def _end(self, leased: Leased, state: str, reason: str, code: str) -> None:
         await self._deliveries.end(leased.webhook, state, reason)

@@ -60,33 +60,47 @@ def read_address(url: str, private: frozenset[str]) -> httpx.URL:
     return read
 
 
+def listed_for(pairs: frozenset[str], party: str) -> frozenset[str]:
+    """Of `party=host:port` what the operator listed for this party."""
+    return frozenset(place for whose, _, place in (one.partition("=") for one in pairs) if whose == party)
+
+
 class Hooks:
-    """`private`: the `host:port` that may be plain http or a private address. The caller closes it."""
+    """`private`: the `host:port` that may be plain http or a private address; `pairs`: `party=host:port`.
+
+    The caller closes it.
+    """
 
     def __init__(
         self,
         private: frozenset[str] = frozenset(),
         *,
+        pairs: frozenset[str] = frozenset(),
         tls: ssl.SSLContext | None = None,
         resolve: Resolve = system_resolve,
         inner: httpcore.AsyncNetworkBackend | None = None,
     ) -> None:
         self._private, self._tls, self._resolve, self._inner = private, tls, resolve, inner
-        self._pools: OrderedDict[str, httpcore.AsyncConnectionPool] = OrderedDict()
-        self._busy: dict[str, int] = {}
+        self._pairs = pairs
+        self._pools: OrderedDict[tuple[str, frozenset[str]], httpcore.AsyncConnectionPool] = OrderedDict()
+        self._busy: dict[tuple[str, frozenset[str]], int] = {}
 
-    async def post(self, url: str, headers: Mapping[str, str], body: bytes, seconds: float) -> Tried:
-        """One try, within `seconds` in all. Raises nothing of the network's."""
+    async def post(
+        self, url: str, headers: Mapping[str, str], body: bytes, seconds: float, party: str | None = None
+    ) -> Tried:
+        """One try, within `seconds` in all; `party`: whose address. Raises nothing of the network's."""
+        listed = self._private if party is None else listed_for(self._pairs, party)
         try:
-            address = read_address(url, self._private)
+            address = read_address(url, listed)
             host = host_of(address)
             request = request_to("POST", address, {**headers, "accept-encoding": "identity"}, body)
         except SourceDown:
             return Tried("NOT_ALLOWED")
-        self._busy[host] = self._busy.get(host, 0) + 1
+        key = (host, listed)
+        self._busy[key] = self._busy.get(key, 0) + 1
         try:
             async with asyncio.timeout(seconds):
-                return await self._exchange(self._pool(host), request)
+                return await self._exchange(self._pool(*key), request)
         except TimeoutError:
             return Tried("TIMEOUT")
         except SourceDown:
@@ -94,9 +108,9 @@ class Hooks:
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, OSError, ValueError):
             return Tried("UNREACHABLE")
         finally:
-            self._busy[host] -= 1
-            if not self._busy[host]:
-                del self._busy[host]
+            self._busy[key] -= 1
+            if not self._busy[key]:
+                del self._busy[key]
             await self._leave_some()
 
     async def close(self) -> None:
@@ -122,19 +136,20 @@ class Hooks:
             await answer.aclose()
         return Tried(str(answer.status), wait, bytes(body[:CAP]))
 
-    def _pool(self, host: str) -> httpcore.AsyncConnectionPool:
-        pool = self._pools.get(host)
+    def _pool(self, host: str, private: frozenset[str]) -> httpcore.AsyncConnectionPool:
+        key = (host, private)
+        pool = self._pools.get(key)
         if pool is None:
-            pins = Pins(frozenset({host}), self._private)
+            pins = Pins(frozenset({host}), private)
             tls = self._tls or public_tls()
             pool = pinned_pool(pins, tls, keep=KEEP, resolve=self._resolve, inner=self._inner)
-            self._pools[host] = pool
-        self._pools.move_to_end(host)
+            self._pools[key] = pool
+        self._pools.move_to_end(key)
         return pool
 
     async def _leave_some(self) -> None:
         while len(self._pools) > HOSTS:
-            host = next((one for one in self._pools if one not in self._busy), None)
-            if host is None:
+            key = next((one for one in self._pools if one not in self._busy), None)
+            if key is None:
                 return
-            await self._pools.pop(host).aclose()
+            await self._pools.pop(key).aclose()

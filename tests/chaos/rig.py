@@ -199,6 +199,10 @@ async def _token(issuer: str, seer: str) -> str:
     return await token_of(f"http://{issuer}{ISSUER_PATH}", party, function, post=post)
 
 
+def _listed(sink: str) -> str:
+    return ",".join(f"{seer.partition('#')[0]}={sink}" for seer in RECEIVERS)
+
+
 @contextlib.asynccontextmanager
 async def _gateway(world: World, key: str, sink: str, issuer: str, log: Path) -> AsyncIterator[tuple[int, Trap]]:
     process = Process("gateway", ("-m", "tests.chaos.gateway", issuer), {}, log, "gateway ready")
@@ -210,7 +214,7 @@ async def _gateway(world: World, key: str, sink: str, issuer: str, log: Path) ->
             "SPIL_DIRECTORY_URL": world.logins.directory,
             "SPIL_WORKER_URL": world.logins.worker,
             "SPIL_CURSOR_KEY": key,
-            "SPIL_WEBHOOK_PRIVATE_HOSTS": sink,
+            "SPIL_WEBHOOK_PRIVATE_HOSTS": _listed(sink),
             "SPIL_RATE": "100000",
             "SPIL_BURST": "100000",
             "PORT": str(port),
@@ -229,7 +233,7 @@ async def _deliverer(world: World, key: str, sink: str, log: Path) -> AsyncItera
             "SPIL_WORKER_URL": url,
             "SPIL_CURSOR_KEY": key,
             "SPIL_OIN": OIN,
-            "SPIL_WEBHOOK_PRIVATE_HOSTS": sink,
+            "SPIL_WEBHOOK_PRIVATE_HOSTS": _listed(sink),
         }
         async with kept(process):
             yield trap

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from registry.database import worker_pool
-from tests.hub_kit import open_hub
+from tests.hub_kit import codes, open_hub
 from tests.resolvers.access_kit import OTHER_TOWN, TOWN, Scene, open_scene
-from tests.spil.webhook_kit import OIN, Post, Sink, good_signatures
+from tests.spil.webhook_kit import OIN, Post, Sink, good_signatures, listed_to
 from tests.wire.partner_kit import Partner, reply
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ async def scene(fresh_database: str, fresh_logins: Logins) -> AsyncIterator[Scen
 async def post(scene: Scene, fresh_logins: Logins) -> AsyncIterator[Post]:
     sink = Sink()
     partner, pool = Partner(sink), await worker_pool(fresh_logins.worker)
-    async with partner.serving(), open_hub(fresh_logins, private=frozenset({f"127.0.0.1:{partner.port}"})) as hub:
+    async with partner.serving(), open_hub(fresh_logins, private=listed_to(partner)) as hub:
         post = Post(Scene(hub, scene.owner), partner, sink, pool)
         yield post
         for hooks in post.hooks:
@@ -85,6 +85,16 @@ async def test_an_address_that_turned_private_since_is_not_asked(post: Post) -> 
     await post.round()
     shown = await post.shown(made)
     assert (shown["state"], shown["reason"]) == ("FAILED", "NOT_ALLOWED")
+
+
+async def test_an_address_that_is_listed_for_one_party_is_no_other_s(post: Post) -> None:
+    await post.opened()
+    assert codes(await post.scene.do(OTHER_TOWN, "createWebhook", "webhook { id }", url=post.url)) == ["BAD_INPUT"]
+    await post.happen(await post.seen())
+    post.unlisted = True
+    await post.round()
+    assert post.sink.got == []
+    assert await post.scene.owner.fetchval("SELECT code FROM delivery WHERE epoch > 0") == "NOT_ALLOWED"
 
 
 async def test_what_fails_is_tried_again_under_its_id_and_holds_back_that_person_alone(post: Post) -> None:

@@ -59,6 +59,11 @@ class Sink:
         return [body["data"]["pos"] for body in self.bodies]
 
 
+def listed_to(partner: Partner) -> frozenset[str]:
+    """What the operator lists for TOWN alone."""
+    return frozenset({f"{TOWN.partition('#')[0]}=127.0.0.1:{partner.port}"})
+
+
 def good_signatures(heard: Heard, public: str) -> int:
     """How many of a request's signatures are of this key."""
     key = Ed25519PublicKey.from_public_bytes(base64.b64decode(public.removeprefix("whpk_")))
@@ -83,6 +88,7 @@ class Post:
     pool: Any
     lines: list[dict[str, Any]] = field(default_factory=list)
     hooks: list[Hooks] = field(default_factory=list)
+    unlisted: bool = False  # has the operator taken the address from the list?
     broken: int = 0  # a position that cannot be rendered
     closed: bool = False  # has the party no agreement now?
 
@@ -92,7 +98,7 @@ class Post:
 
     def loop(self) -> Webhooks:
         """Another deliverer."""
-        hooks = Hooks(frozenset({f"127.0.0.1:{self.partner.port}"}))
+        hooks = Hooks(pairs=frozenset() if self.unlisted else listed_to(self.partner))
         self.hooks.append(hooks)
         return Webhooks(
             Deliveries(self.pool),
