@@ -3,7 +3,7 @@
     accepted = delivered     every accepted loss reached all who should hear it, once per stream, and nobody else
     no hole                  each (seer, epoch) as its receivers got it is 1, 2, 3 ...
     order                    of one young person every receiver heard in the order in which it was accepted
-    effects once             per accepted key one idempotency row, one uitval, one event; per net one reason
+    effects once             per accepted key one idempotency row, one uitval, one event; in a net one reason
 
 It reads as owner and imports nothing of the hub's meaning: who should hear was decided by tests/chaos/world.py.
 """
@@ -28,7 +28,7 @@ ONCE = """
 SELECT 'keys', count(*), count(DISTINCT (seer, key)) FROM command WHERE name = 'reportUitval'
 UNION ALL SELECT 'uitval', count(*), count(DISTINCT (student, placement_n)) FROM uitval
 UNION ALL SELECT 'events', count(*), count(DISTINCT (student, case_n)) FROM outbox WHERE type LIKE '%.uitval-gemeld.v1'
-UNION ALL SELECT 'nets', count(*), count(DISTINCT student) FROM access
+UNION ALL SELECT 'nets', count(*), count(DISTINCT (student, case_n)) FROM access
     WHERE purpose = 'SAFETY_NET' AND ended_at = 'infinity'
 """
 LOGS = "SELECT seer, epoch, count(*), min(pos), max(pos) FROM event_log GROUP BY 1, 2"
@@ -90,7 +90,7 @@ async def check(
     for name in ("keys", "uitval", "events"):
         if counts[name] != len(history.accepted):
             wrong.append(f"{len(history.accepted)} accepted, {counts[name]} {name}")
-    nets = {place.student for place, _ in history.accepted if NET_TOWN in hears[place.student]}
+    nets = [place for place, _ in history.accepted if NET_TOWN in hears[place.student]]
     if counts["nets"] != len(nets):
         wrong.append(f"{len(nets)} nets were to open, {counts['nets']} did")
     return wrong
