@@ -72,7 +72,7 @@ def bars(results: Results) -> list[Bar]:
         each = one_round.p50 / students
         for name, (measured, many) in wider:
             found.append(Bar(f"{name} over {one_name}, per student", measured.p50 / many / each, 1.5, None, True))
-    return [*found, *_source_bars(results), *(_uitval_bars(results.uitval) if results.uitval else [])]
+    return [*found, *_source_bars(results), *(uitval_bars(results.uitval) if results.uitval else [])]
 
 
 def _source_bars(results: Results) -> list[Bar]:
@@ -90,7 +90,8 @@ def _source_bars(results: Results) -> list[Bar]:
     return found
 
 
-def _uitval_bars(found: UitvalResults) -> list[Bar]:
+def uitval_bars(found: UitvalResults) -> list[Bar]:
+    """The bars of the uitval bench."""
     steady = found.length.steady
     bars = [
         Bar(
@@ -180,8 +181,8 @@ def document(results: Results) -> str:
     length = results.length
     return f"""# Performance
 
-Written by `scripts/bench`, not by hand. Commit {_commit()}.
-Machine: {_machine()}.
+Written by `scripts/bench`, not by hand. Commit {commit()}.
+Machine: {machine()}.
 
 One process per contestant with {POOL} connections to one embedded Postgres 18 (fsync on, synchronous commits),
 uvloop and httptools for all; `wrk` with {CONNECTIONS} connections, {length.rounds} interleaved rounds
@@ -216,7 +217,9 @@ transaction. Load, subscribers and receivers are processes of their own on the s
 {NOTES.read_text("utf-8")}"""
 
 
-def _commit() -> str:
+def commit() -> str:
+    """Which one was measured."""
+
     def git(*words: str) -> str:
         done = subprocess.run(["git", *words], cwd=CHECKOUT, capture_output=True, text=True, check=False)
         return done.stdout.strip()
@@ -225,7 +228,8 @@ def _commit() -> str:
     return f"`{git('rev-parse', '--short', 'HEAD') or 'unknown'}`{changed}"
 
 
-def _machine() -> str:
+def machine() -> str:
+    """What it was measured on."""
     info = Path("/proc/cpuinfo")
     names = [line.partition(":")[2].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30

@@ -1,6 +1,6 @@
 """Uitval under load: a burst, a steady stream to subscribers and webhooks, twice as much until it breaks, many ears.
 
-    python -m bench.uitval [--short]
+    scripts/bench uitval [--short]
 
 Laws
 1. fsync and synchronous_commit are on, and are printed; load, listeners and sinks are processes of their own, and their
@@ -11,10 +11,7 @@ Laws
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import sys
-import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -247,22 +244,3 @@ def lines(found: UitvalResults) -> list[str]:
             f"| one event to {many:,} subscribers of 20 parties, two documents | {one.p50:.0f} | {one.p99:.0f} | |"
         )
     return [*rows, "", *(f"Processor seconds, {one}." for one in found.cpu), ""]
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--short", action="store_true", help="a smoke run of seconds")
-    length = SHORT if parser.parse_args().short else Length()
-    with tempfile.TemporaryDirectory() as folder, data.postgres(print, keep=False) as server:
-        try:
-            found = asyncio.run(measure(server, Path(folder), length, print))
-        except SetUp as problem:
-            print(problem.message)
-            print((Path(folder) / "servers.log").read_text("utf-8", "replace")[:3000])
-            return 1
-    print("\n".join(lines(found)))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
