@@ -200,6 +200,8 @@ async def test_one_for_whom_it_fails_stops_nobody_and_is_not_named(
     await places.execute(f"""
         CREATE FUNCTION fails() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$;
         CREATE TRIGGER fails BEFORE UPDATE ON placement FOR EACH ROW WHEN (OLD.student = '{young}')
+            EXECUTE FUNCTION fails();
+        CREATE TRIGGER fails BEFORE INSERT ON outbox FOR EACH ROW WHEN (NEW.student = '{young}')
             EXECUTE FUNCTION fails()
     """)
     said: list[str] = []
@@ -208,10 +210,10 @@ async def test_one_for_whom_it_fails_stops_nobody_and_is_not_named(
             await until(worker, LEFT, 1)
             assert await worker.fetchval("SELECT clocks_waiting(now(), NULL, 1)") == young
             assert "clock broke" in said
-            await places.execute("DROP TRIGGER fails ON placement; DROP FUNCTION fails")
+            await places.execute("DROP FUNCTION fails CASCADE")
             await until(worker, LEFT, 0)
     finally:
-        await places.execute("DROP TRIGGER IF EXISTS fails ON placement; DROP FUNCTION IF EXISTS fails")
+        await places.execute("DROP FUNCTION IF EXISTS fails CASCADE")
     assert not any(str(young) in event for event in said)
 
 
