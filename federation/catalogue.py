@@ -135,7 +135,9 @@ class Page:
     through: str | None = None
     given: str | None = None  # says when it is a page and not null
     driven: Driver | None = None  # null where the source could not be asked
-    lives: str | None = None  # over the keys of a cursor, {0}, {1} ...: true, or an error of the database's
+    # Of a log, over the keys of a cursor, {0}, {1} ...: true, or an error of the database's. What `after` gives has the
+    # cursor's first key too: its epoch.
+    lives: str | None = None
 
 
 @dataclass(frozen=True)

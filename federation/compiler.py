@@ -28,10 +28,11 @@ from federation.catalogue import (
     Stream,
     Told,
 )
+from federation.cursors import SEPARATOR_SQL
 from federation.introspection import INTROSPECTION, compile_introspection
 from federation.keyed import compile_keyed
 from federation.live import shown
-from federation.pages import SEPARATOR, compile_page
+from federation.pages import compile_page
 from federation.rows import NO_SUBJECT, Row, as_json, subjects_of
 from federation.selection import below, collect
 
@@ -147,7 +148,7 @@ def _many(row: Row, entry: Many, nodes: list[FieldNode]) -> str:
 
 def _sealed(row: Row, entry: Sealed) -> str:
     nonce, number = row.build.mark(Mark("cursor", entry.label, path=row.build.path))
-    keys = f" || E'{SEPARATOR}' || ".join(f"({row.outside(key)})::text" for key in entry.keys)
+    keys = f" || {SEPARATOR_SQL} || ".join(f"({row.outside(key)})::text" for key in entry.keys)
     return f"'\"' || {nonce} || '{number}:' || {keys} || {nonce} || '\"'"
 
 

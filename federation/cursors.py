@@ -20,6 +20,7 @@ from federation.build import ArgumentError
 from schema.errors import BadCursor
 
 SEPARATOR = "\x1f"
+SEPARATOR_SQL = r"E'\x1f'"  # the same, as a statement writes it
 LOG = "Query.events:POS:ASC"  # the label of every cursor of the log, wherever it is shown: as the page's
 
 
@@ -44,6 +45,15 @@ class Seal:
         bound = [self._seer, label.encode()]
         encrypt = self._cipher.encrypt
         return lambda keys: base64.urlsafe_b64encode(encrypt(keys, bound)).rstrip(b"=")
+
+    def close_place(self, epoch: int, pos: int) -> str:
+        """The cursor of a place in the seer's log."""
+        return self.close(LOG)(f"{epoch}{SEPARATOR}{pos}".encode()).decode()
+
+    def open_place(self, cursor: Any, path: tuple[str | int, ...]) -> tuple[int, int]:
+        """The place that a cursor of the log names. Raises ArgumentError(BadCursor): another party's, or list's."""
+        epoch, pos = self.open(cursor, LOG, 2, path)
+        return int(epoch), int(pos)
 
     def open(self, cursor: Any, label: str, keys: int, path: tuple[str | int, ...]) -> list[str]:
         """The keys in a cursor. Raises ArgumentError(BadCursor) at the field's path."""

@@ -22,7 +22,7 @@ from auth.viewer import Viewer
 from federation.arguments import Variables
 from federation.build import ArgumentError, Request
 from federation.catalogue import Catalogue
-from federation.cursors import LOG, SEPARATOR, Cursors
+from federation.cursors import Cursors
 from federation.document import Document, Documents, Problem, Problems
 from federation.limits import Limits
 from federation.plan import (
@@ -144,8 +144,7 @@ class Engine:
         """Where to go on from, where a cursor of the log leads nowhere any more."""
         if not isinstance(error, CursorMoved) or error.place is None:
             return {}
-        keys = SEPARATOR.join(map(str, error.place)).encode()
-        return {"cursor": self._cursors.of(viewer.seer).close(LOG)(keys).decode()}
+        return {"cursor": self._cursors.of(viewer.seer).close_place(*error.place)}
 
     # ---- plans
 

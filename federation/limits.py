@@ -52,6 +52,9 @@ class Size:
     widest: int = 0
 
 
+LEAF, ALIASED = Size(1, 0, 0, 1, 1), Size(1, 0, 1, 1, 1)
+
+
 def check(document: DocumentNode, operation: OperationDefinitionNode, limits: Limits) -> Size:
     """Measures the chosen operation. Raises TooDeep, TooManyAliases or TooManySelections."""
     size = _Measure(document).of(operation.selection_set)
@@ -88,9 +91,9 @@ class _Measure:
         return Size(depth, introspection, aliases, width, max(widest, width))
 
     def _field(self, node: FieldNode) -> Size:
-        aliases = 1 if node.alias else 0
         if not node.selection_set:
-            return Size(1, 0, aliases, 1, 1)
+            return ALIASED if node.alias else LEAF
+        aliases = 1 if node.alias else 0
         below = self.of(node.selection_set)
         if node.name.value in ("__schema", "__type"):
             return Size(1, 1 + max(below.depth, below.introspection), aliases + below.aliases, 1, below.widest)

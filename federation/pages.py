@@ -20,12 +20,12 @@ from graphql import FieldNode, SelectionSetNode
 from federation.arguments import Arguments
 from federation.build import ArgumentError, Build, Drive, Mark, Request
 from federation.catalogue import Driver, Page
+from federation.cursors import SEPARATOR_SQL
 from federation.rows import NO_SUBJECT, Row, subjects_of
 from federation.selection import below, collect
 from schema.errors import BadInput, PageTooLarge
 
 Compile = Callable[[Row, str, list[SelectionSetNode]], str]
-SEPARATOR = "\\x1f"
 
 
 class _Page:
@@ -91,7 +91,7 @@ class _Page:
             return self.build.bind_request("text", bind)
 
         values = [f"{part(n)}::{self.casts[n]}" for n in range(len(self.keys))]
-        # Of a log: its cursor is asked whether it lives, and is never gone on from beyond its own epoch unnoticed.
+        # Of a log: its cursor is asked whether it lives, and what follows it stays within its own epoch, its first key.
         lives = ""
         if self.entry.lives and argument == "after":
             lives = f" AND {self.keys[0]} = {values[0]} AND (SELECT {self.entry.lives.format(*values)})"
@@ -127,7 +127,7 @@ class _Page:
         if self.cursor_number is None:
             self.cursor_number = self.build.mark(Mark("cursor", self.label, path=self.build.path))
         nonce, number = self.cursor_number
-        keys = f" || E'{SEPARATOR}' || ".join(f"{alias}.k{n}::text" for n in range(len(self.keys)))
+        keys = f" || {SEPARATOR_SQL} || ".join(f"{alias}.k{n}::text" for n in range(len(self.keys)))
         return f"{nonce} || '{number}:' || {keys} || {nonce}"
 
 

@@ -20,14 +20,13 @@ from graphql import FieldNode, VariableNode, Visitor, visit
 from auth.viewer import Viewer
 from federation.arguments import Variables
 from federation.build import ArgumentError
-from federation.cursors import LOG, SEPARATOR, Cursors
+from federation.cursors import Cursors
 from federation.document import Document, Problem, Problems
 from federation.engine import Answer, Engine, error_json
 from federation.plan import EPOCH, NOT_THERE, POSITIONS, Plan
 from federation.variables import coerce
 from schema.errors import LiveInSubscription, SpilError
 
-LABEL: Final = LOG
 MOST: Final = 100  # positions of one reading
 BETWEEN: Final = b"\x1e"  # between two answers of a batch: stands in no JSON text
 
@@ -68,13 +67,11 @@ class Streaming:
         self._engine, self._cursors = engine, cursors
 
     def cursor(self, seer: str, at: Position) -> str:
-        close = self._cursors.of(seer).close(LABEL)
-        return close(f"{at.epoch}{SEPARATOR}{at.pos}".encode()).decode()
+        return self._cursors.of(seer).close_place(at.epoch, at.pos)
 
     def place(self, seer: str, cursor: str, path: tuple[str | int, ...] = ()) -> Position:
         """The place that a cursor names. Raises ArgumentError(BadCursor): another party's, or another list's."""
-        epoch, pos = self._cursors.of(seer).open(cursor, LABEL, 2, path)
-        return Position(int(epoch), int(pos))
+        return Position(*self._cursors.of(seer).open_place(cursor, path))
 
     def open(
         self, viewer: Viewer, document: Document, given: Mapping[str, Any] | None, last: str | None = None
@@ -117,12 +114,12 @@ class Streaming:
         texts = await self._texts(stream, epoch, positions, who, request_id)
         if NOT_THERE.encode() in texts:
             raise NotThere
-        close = self._cursors.of(stream.viewer.seer).close(LABEL)
+        seal = self._cursors.of(stream.viewer.seer)
         frames: list[Frame | None] = []
         for pos, text in zip(positions, texts, strict=True):
-            cursor = close(f"{epoch}{SEPARATOR}{pos}".encode())
-            body = b'{"data":%s,"extensions":{"cursor":"%s"}}' % (text, cursor)
-            frames.append(Frame(pos, cursor.decode(), body) if text else None)
+            cursor = seal.close_place(epoch, pos)
+            body = b'{"data":%s,"extensions":{"cursor":"%s"}}' % (text, cursor.encode())
+            frames.append(Frame(pos, cursor, body) if text else None)
         return frames
 
     async def _texts(

@@ -14,7 +14,7 @@ from uuid import UUID
 import orjson
 
 from auth.viewer import Role, Viewer
-from resolvers.given import check_day
+from resolvers.given import check_day, key_of
 from schema.errors import BadInput, NotFound
 
 Input = Mapping[str, Any]
@@ -66,20 +66,6 @@ def check_person(given: Input) -> None:
         raise BadInput("`phone` wants digits, with spaces, hyphens and a leading + where you like.")
 
 
-def contact_key(reference: str | None) -> UUID | None:
-    """The key in a ContactPoint's id. Raises NotFound when it is none."""
-    if reference is None:
-        return None
-    kind, _, key = reference.partition(":")
-    try:
-        found = UUID(key)
-    except ValueError:
-        raise NotFound from None
-    if kind != "ContactPoint":
-        raise NotFound
-    return found
-
-
 async def set_contact_point(viewer: Viewer, connection: Any, given: Input) -> str:
     """Makes the contact point of an owner for a topic, or changes the one that is there. It is not verified by that."""
     kind, owner, topic = given["ownerKind"].value, given["owner"], given["topic"].value
@@ -90,7 +76,7 @@ async def set_contact_point(viewer: Viewer, connection: Any, given: Input) -> st
         raise BadInput("A national desk is for everybody: it stands at the end of every route.")
     if not await may_change(viewer, connection, kind, owner):
         raise NotFound
-    deputy = contact_key(given.get("deputy"))
+    deputy = key_of("ContactPoint", given["deputy"]) if given.get("deputy") is not None else None
     if deputy and not await connection.fetchval("SELECT true FROM contact_point WHERE id = $1", deputy):
         raise NotFound("There is no such deputy.")
     before = await connection.fetchrow(
@@ -120,7 +106,7 @@ async def set_contact_point(viewer: Viewer, connection: Any, given: Input) -> st
 
 async def verify_contact_point(viewer: Viewer, connection: Any, given: Input) -> str:
     """Confirms a contact point as of today (Europe/Amsterdam)."""
-    key = contact_key(given["contact"])
+    key = key_of("ContactPoint", given["contact"])
     before = await connection.fetchrow("SELECT * FROM contact_point WHERE id = $1 FOR UPDATE", key)
     if before is None or not await may_change(viewer, connection, before["owner_kind"], before["owner"]):
         raise NotFound

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from uuid import UUID
 
 from auth.viewer import Viewer
 from federation.catalogue import Choice, Column, Expression, Filter, Form, Lookup, Many, One, OrderKey, Page, Rows
 from resolvers.below import SIGHT
+from resolvers.given import key_of
 from schema.errors import NotFound
 
 Input = Mapping[str, Any]
@@ -76,12 +76,7 @@ OVERDUE_FIGURES = Many(
 
 async def close_due_item(_: Viewer, connection: Any, given: Input) -> str:
     """The lead has seen a move. Raises NotFound, also for what its own step closes."""
-    kind, _sign, key = given["item"].partition(":")
-    try:
-        item = UUID(key)
-    except ValueError:
-        raise NotFound from None
-    alias = await connection.fetchval("SELECT close_due($1)", item) if kind == "DueItem" else None
+    alias = await connection.fetchval("SELECT close_due($1)", key_of("DueItem", given["item"]))
     if alias is None:
         raise NotFound("There is no such item of yours, or its own step closes it.")
     return str(alias)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from federation.catalogue import Choice, Column, Expression, Form, Join, One, OrderKey, Page, Rows, Sealed, Stream
-from federation.streaming import LABEL
+from federation.cursors import LOG
 from resolvers import webhooks
 
 CODE, NUMBER = Form.CODE, Form.NUMBER
@@ -20,7 +20,7 @@ _CASE = "{person.student} = {parent.told.student} AND {n} = {parent.told.case_n}
 EVENT = Rows(
     "event_log",
     {
-        "cursor": Sealed(LABEL, ("{epoch}", "{pos}")),
+        "cursor": Sealed(LOG, ("{epoch}", "{pos}")),
         "epoch": Column("epoch", NUMBER),
         "pos": Column("pos", NUMBER),
         "withheld": Expression("{told.type} IS NULL", NUMBER),

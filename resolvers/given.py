@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from schema.errors import BadInput
+from schema.errors import BadInput, NotFound
 
 Input = Mapping[str, Any]
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
@@ -25,6 +26,18 @@ def check_given(given: Input) -> None:
             raise BadInput(f"`{name}` wants at least one.")
         if isinstance(value, str) and not any(sign.isprintable() and not sign.isspace() for sign in value):
             raise BadInput(f"`{name}` wants some text.")
+
+
+def key_of(kind: str | None, reference: str) -> UUID:
+    """The key in the id of a `kind`, written as the graph writes it: `kind:<key>`. Raises NotFound when it is none."""
+    name, _, key = reference.partition(":")
+    try:
+        found = UUID(key)
+    except ValueError:
+        raise NotFound from None
+    if name != kind or str(found) != key:
+        raise NotFound
+    return found
 
 
 def check_day(name: str, day: date, years: int) -> None:

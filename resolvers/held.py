@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from auth.viewer import Role, Viewer
+from resolvers.given import key_of
 from schema.errors import Conflict, ConsentMissing, NotFound
 
 TYPE_OF = {Role.SCHOOL: "Student", Role.MUNICIPALITY: "Student", Role.SERVICE_POINT: "Candidate"} | {
@@ -26,23 +27,16 @@ class Held:
     alias: str
     student: UUID
     own_school: bool
-    has_lead: bool
     age_band: str | None
 
 
 async def hold(viewer: Viewer, connection: Any, reference: str) -> Held:
     """Locks the young person behind `Student:...` or `Candidate:...`. Raises NotFound."""
-    kind, _, key = reference.partition(":")
-    try:
-        alias = UUID(key)
-    except ValueError:
-        raise NotFound from None
-    if kind != TYPE_OF.get(viewer.role):
-        raise NotFound
-    row = await connection.fetchrow("SELECT student, own_school, has_lead, age_band FROM hold($1)", alias)
+    alias = key_of(TYPE_OF.get(viewer.role), reference)
+    row = await connection.fetchrow("SELECT student, own_school, age_band FROM hold($1)", alias)
     if row is None:
         raise NotFound
-    return Held(str(alias), row["student"], row["own_school"], row["has_lead"], row["age_band"])
+    return Held(str(alias), row["student"], row["own_school"], row["age_band"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +55,9 @@ class Case:
 
 async def hold_case(viewer: Viewer, connection: Any, kind: str, reference: str) -> Case:
     """Locks the young person whose case `Placement:<alias>.<part>` or `Uitval:...` is. Raises NotFound."""
-    name, _, key = reference.partition(":")
-    head, _, part = key.partition(".")
-    try:
-        alias = UUID(head)
-    except ValueError:
-        raise NotFound from None
-    if name != kind or viewer.role not in TYPE_OF or not (part.isascii() and part.isalnum()):
+    whose, _, part = reference.partition(".")
+    alias = key_of(kind, whose)
+    if viewer.role not in TYPE_OF or not (part.isascii() and part.isalnum()):
         raise NotFound
     row = await connection.fetchrow("SELECT student, n FROM hold_case($1, $2, $3)", alias, kind, part)
     if row is None:

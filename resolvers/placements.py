@@ -17,10 +17,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
-from uuid import UUID
 
 from auth.viewer import Role, Viewer
-from resolvers.given import AMSTERDAM, check_day
+from resolvers.given import AMSTERDAM, check_day, key_of
 from resolvers.held import Case, accept, hold, hold_case
 from schema.errors import BadInput, Conflict, NotFound
 
@@ -30,7 +29,7 @@ MOST_HOURS, YEARS = 48, 6  # a week; how far a last day may lie ahead, as a whol
 
 async def start_placement(viewer: Viewer, connection: Any, given: Input) -> str:
     """A young person begins somewhere. Raises BadInput, Conflict or NotFound."""
-    hours, last = given.get("hours"), given.get("to")
+    hours, last, offer = given.get("hours"), given.get("to"), given.get("opportunity")
     if hours is not None and not 1 <= hours <= MOST_HOURS:
         raise BadInput(f"`hours` wants a number a week, 1 to {MOST_HOURS}.")
     _check_begin(given["from"])
@@ -45,7 +44,7 @@ async def start_placement(viewer: Viewer, connection: Any, given: Input) -> str:
         held.student,
         given["kind"].value,
         given["employer"],
-        _offer(given.get("opportunity")),
+        key_of("Opportunity", offer) if offer is not None else None,
         hours,
         given["from"],
         last,
@@ -105,19 +104,6 @@ def _check_begin(day: date) -> None:
     today = datetime.now(AMSTERDAM).date()
     if abs(day.year - today.year) > 1:
         raise BadInput("`from` wants a day of this year, the last or the next.")
-
-
-def _offer(reference: str | None) -> UUID | None:
-    if reference is None:
-        return None
-    kind, _, key = reference.partition(":")
-    try:
-        found = UUID(key)
-    except ValueError:
-        raise NotFound from None
-    if kind != "Opportunity":
-        raise NotFound
-    return found
 
 
 def _settled(case: Case, told: str, sentence: str) -> str:

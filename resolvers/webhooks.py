@@ -20,12 +20,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from auth.viewer import Viewer
 from events.signing import Safe
 from events.types import PREFIX
 from federation.catalogue import Column, Expression, Form, Join, Many, One, OrderKey, Page, Rows
+from resolvers.given import key_of
 from schema.errors import BadInput, Conflict, NotFound, SourceDown
 from wire.hooks import listed_for, read_address
 
@@ -137,18 +138,6 @@ def read_position(name: str, text: str) -> tuple[int, int]:
     return int(found[1]), int(found[2])
 
 
-def read_id(given: Input) -> UUID:
-    """The key in a Webhook's id. Raises NotFound when it is none."""
-    kind, _, key = given["webhook"].partition(":")
-    try:
-        found = UUID(key)
-    except ValueError:
-        raise NotFound from None
-    if kind != "Webhook" or str(found) != key:
-        raise NotFound
-    return found
-
-
 def accept(told: str) -> None:
     """Raises what the keeper refused with."""
     match told:
@@ -176,7 +165,7 @@ async def create_webhook(making: Making, viewer: Viewer, connection: Any, given:
 
 async def rotate_webhook_key(making: Making, _: Viewer, connection: Any, given: Input) -> str:
     """A new key from now on, and the old one for another day."""
-    key = read_id(given)
+    key = key_of("Webhook", given["webhook"])
     pair = making.safe.make(key)
     accept(await connection.fetchval("SELECT rotate_webhook_key($1, $2, $3)", key, pair.public, pair.sealed))
     return str(key)
@@ -184,7 +173,7 @@ async def rotate_webhook_key(making: Making, _: Viewer, connection: Any, given: 
 
 async def try_webhook(_: Viewer, connection: Any, given: Input) -> str:
     """One test event."""
-    key = read_id(given)
+    key = key_of("Webhook", given["webhook"])
     told = await connection.fetchval("SELECT test_webhook($1)", key)
     if told == "TOO_MANY":
         raise Conflict("Five tests are on their way already.")
@@ -194,7 +183,11 @@ async def try_webhook(_: Viewer, connection: Any, given: Input) -> str:
 
 async def replay_webhook(_: Viewer, connection: Any, given: Input) -> str:
     """A range of the own log, again or for the first time."""
-    key, first, last = read_id(given), read_position("from", given["from"]), read_position("to", given["to"])
+    key, first, last = (
+        key_of("Webhook", given["webhook"]),
+        read_position("from", given["from"]),
+        read_position("to", given["to"]),
+    )
     if first > last:
         raise BadInput("`from` wants a position that is not after `to`.")
     told = await connection.fetchval("SELECT replay_webhook($1, $2, $3, $4, $5)", key, *first, *last)
@@ -208,7 +201,7 @@ async def replay_webhook(_: Viewer, connection: Any, given: Input) -> str:
 
 async def disable_webhook(_: Viewer, connection: Any, given: Input) -> str:
     """Ends an endpoint."""
-    key = read_id(given)
+    key = key_of("Webhook", given["webhook"])
     accept(await connection.fetchval("SELECT disable_webhook($1)", key))
     return str(key)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +16,7 @@ from auth.tokens import TokenGate
 from auth.trust import Trust
 from auth.viewer import Role
 from events.signing import Safe
+from federation.catalogue import Ask, Finder
 from federation.cursors import Cursors
 from federation.engine import Contract, Engine, ReadOf
 from federation.limits import Limits
@@ -43,17 +44,58 @@ from wire.client import fetch_json_bytes
 
 
 @dataclass
-class Parts:
-    """What the app is built from; `close` ends it in the right order."""
+class Ground:
+    """What a gateway and `spil deliver` both stand on: the logins, the reads log, and whom the hub trusts."""
 
     settings: Settings
-    engine: Engine
-    gate: TokenGate
     database: Database
     reads_log: ReadsLog
+    worker_pool: Any
     trust: Trust
+
+    @classmethod
+    async def lay(cls, settings: Settings, directory_url: str) -> Ground:
+        """Opens and starts it. `directory_url`: the login that reads the directory, the gateway's where nobody does."""
+        assert settings.gateway_url is not None
+        assert settings.worker_url is not None
+        size, seconds = settings.pool_size, settings.deadline
+        database = await Database.open(settings.gateway_url, directory_url, size=size, seconds=seconds)
+        reads_log = ReadsLog(settings.gateway_url, settings.reads_log_timeout)
+        reads_log.start()
+        pool = await worker_pool(settings.worker_url)
+        trust = Trust(partial(load_trust, pool), stamp=partial(trust_stamp, pool))
+        await trust.start()
+        return cls(settings, database, reads_log, pool, trust)
+
+    def make_engine(
+        self,
+        made: dict[str, Contract],
+        layers: Mapping[str, Ask] | None = None,
+        finders: Mapping[str, Finder] | None = None,
+    ) -> Engine:
+        """The engine over the contracts, with what live sources add."""
+        assert self.settings.cursor_key is not None
+        codes = Codes.under(self.settings.cursor_key)
+        everything = catalogue({**(layers or {}), LAYER: codes.ask}, finders)
+        making = Making(Safe.under(self.settings.cursor_key), self.settings.webhook_private_hosts)
+        runner = Runner(self.database, codes, making)
+        record, cursors = partial(_record, self.reads_log), Cursors(self.settings.cursor_key)
+        return Engine(made, everything, self.database, record, cursors, limits_of(self.settings), runner)
+
+    async def close(self) -> None:
+        await self.trust.close()
+        await self.reads_log.close()
+        await self.database.close()
+        self.worker_pool.terminate()
+
+
+@dataclass
+class Parts(Ground):
+    """What the app is built from; `close` ends it in the right order."""
+
+    engine: Engine
+    gate: TokenGate
     keys: KeyRing
-    trust_pool: Any
     sdl: dict[str, str]
     sources: LiveSources
     live: LiveLayers
@@ -69,10 +111,7 @@ class Parts:
         await self.live.close()
         await self.sources.close()
         await self.keys.close()
-        await self.trust.close()
-        await self.reads_log.close()
-        await self.database.close()
-        self.trust_pool.terminate()
+        await super().close()
 
 
 def limits_of(settings: Settings) -> Limits:
@@ -109,33 +148,21 @@ async def build(settings: Settings, listed_hosts: frozenset[str] = frozenset()) 
     assert settings.directory_url is not None
     assert settings.worker_url is not None
     assert settings.cursor_key is not None
-    limits = limits_of(settings)
-    database = await Database.open(
-        settings.gateway_url, settings.directory_url, size=settings.pool_size, seconds=settings.deadline
-    )
-    reads_log = ReadsLog(settings.gateway_url, settings.reads_log_timeout)
-    reads_log.start()
-    trust_pool = await worker_pool(settings.worker_url)
-    trust = Trust(partial(load_trust, trust_pool), stamp=partial(trust_stamp, trust_pool))
+    ground = await Ground.lay(settings, settings.directory_url)
     fetch = partial(fetch_json_bytes, deadline=5, cap=CAP, allow_private=listed_hosts)
-    keys = KeyRing(fetch, trust.issuers)
-    await trust.start()
+    keys = KeyRing(fetch, ground.trust.issuers)
     keys.start()
     made, printed = contracts()
     readings = Readings(settings.worker_url, Log())
-    sources = LiveSources(partial(_active_sources, trust_pool), os.environ, Log(), readings.agents)
+    sources = LiveSources(partial(_active_sources, ground.worker_pool), os.environ, Log(), readings.agents)
     sources.start()
     live = LiveLayers(sources.find, settings.live_deadline)
-    codes = Codes.under(settings.cursor_key)
-    everything = catalogue({**live.layers(), LAYER: codes.ask}, live.finders())
-    cursors = Cursors(settings.cursor_key)
-    runner = _runner(settings, database, codes)
-    record, gate = partial(_record, reads_log), TokenGate(trust, keys)
-    engine = Engine(made, everything, database, record, cursors, limits, runner)
-    heads, streaming = EventHeads(settings.worker_url), Streaming(engine, cursors)
+    engine = ground.make_engine(made, live.layers(), live.finders())
+    heads, streaming = EventHeads(settings.worker_url), Streaming(engine, Cursors(settings.cursor_key))
     streams = Streams(streaming, heads.read, heads.rest)
-    told = (settings, engine, gate, database, reads_log, trust, keys, trust_pool, printed)
-    return Parts(*told, sources, live, readings, heads, streaming, streams)
+    gate = TokenGate(ground.trust, keys)
+    below = (settings, ground.database, ground.reads_log, ground.worker_pool, ground.trust)
+    return Parts(*below, engine, gate, keys, printed, sources, live, readings, heads, streaming, streams)
 
 
 def hands_in(parts: Parts, say: Sink) -> Hands:
@@ -151,31 +178,11 @@ async def hands_of(settings: Settings, say: Sink) -> AsyncIterator[Hands]:
     assert settings.gateway_url is not None
     assert settings.worker_url is not None
     assert settings.cursor_key is not None
-    limits = limits_of(settings)
-    database = await Database.open(
-        settings.gateway_url, settings.gateway_url, size=settings.pool_size, seconds=settings.deadline
-    )
-    reads_log = ReadsLog(settings.gateway_url, settings.reads_log_timeout)
-    reads_log.start()
-    pool = await worker_pool(settings.worker_url)
-    trust = Trust(partial(load_trust, pool), stamp=partial(trust_stamp, pool))
-    await trust.start()
-    codes = Codes.under(settings.cursor_key)
-    record, cursors = partial(_record, reads_log), Cursors(settings.cursor_key)
-    everything, runner = catalogue({LAYER: codes.ask}), _runner(settings, database, codes)
-    engine = Engine(contracts()[0], everything, database, record, cursors, limits, runner)
+    ground = await Ground.lay(settings, settings.gateway_url)
     try:
-        yield Hands(settings, settings.worker_url, engine, trust, say)
+        yield Hands(settings, settings.worker_url, ground.make_engine(contracts()[0]), ground.trust, say)
     finally:
-        await trust.close()
-        await reads_log.close()
-        await database.close()
-        pool.terminate()
-
-
-def _runner(settings: Settings, database: Database, codes: Codes) -> Runner:
-    assert settings.cursor_key is not None
-    return Runner(database, codes, Making(Safe.under(settings.cursor_key), settings.webhook_private_hosts))
+        await ground.close()
 
 
 async def _record(log: ReadsLog, read: ReadOf) -> None:
