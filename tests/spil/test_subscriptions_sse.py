@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -161,40 +162,38 @@ async def test_a_quiet_stream_is_kept_alive_by_comments(
         assert await within(10, comment()) == ":"
 
 
+@asynccontextmanager
+async def no_agreement(hub: Hub, telling: Telling, party: str) -> AsyncIterator[None]:
+    """The party's agreement ends now, and the hub knows; afterwards it stands again."""
+    move = "UPDATE party_agreement SET until_at = $2 WHERE party = $1"
+    before = await telling.owner.fetchval("SELECT until_at FROM party_agreement WHERE party = $1", party)
+    await telling.owner.execute(move, party, datetime.now(UTC))
+    try:
+        await hub.parts.trust.refresh()
+        yield
+    finally:
+        await telling.owner.execute(move, party, before)
+        await hub.parts.trust.refresh()
+
+
 async def test_an_agreement_that_ends_ends_the_stream_and_nothing_comes_any_more(
     hub: Hub, country: Country, telling: Telling, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("spil.lasting.STEP", 3600.0)  # nobody looks: what goes out asks by itself
-    move = "UPDATE party_agreement SET until_at = $2 WHERE party = $1"
-    party = country.other_school[0]
-    before = await telling.owner.fetchval("SELECT until_at FROM party_agreement WHERE party = $1", party)
     async with listening(hub, country.other_school) as stream:
         await stream.hear()
-        await telling.owner.execute(move, party, datetime.now(UTC))
-        try:
-            await hub.parts.trust.refresh()
+        async with no_agreement(hub, telling, country.other_school[0]):
             await telling.many("#".join(country.other_school), 3)
             _, body = await stream.next()
-        finally:
-            await telling.owner.execute(move, party, before)
-            await hub.parts.trust.refresh()
         assert body["errors"][0]["extensions"]["code"] == "FORBIDDEN"
         assert (await stream.hear())["event"] == "complete"
 
 
 async def test_a_quiet_stream_ends_with_its_agreement_too(hub: Hub, country: Country, telling: Telling) -> None:
-    move = "UPDATE party_agreement SET until_at = $2 WHERE party = $1"
-    party = country.other_school[0]
-    before = await telling.owner.fetchval("SELECT until_at FROM party_agreement WHERE party = $1", party)
     async with listening(hub, country.other_school) as stream:
         await stream.hear()
-        await telling.owner.execute(move, party, datetime.now(UTC))
-        try:
-            await hub.parts.trust.refresh()
+        async with no_agreement(hub, telling, country.other_school[0]):
             _, body = await stream.next()
-        finally:
-            await telling.owner.execute(move, party, before)
-            await hub.parts.trust.refresh()
         assert body["errors"][0]["extensions"]["code"] == "FORBIDDEN"
 
 
