@@ -127,7 +127,7 @@ class Webhooks:
             self._tell(leased, "AGAIN", tried.code, pause)
 
     async def _settle(self) -> bool:
-        """Writes all that came, in parts where it cannot be written at once. Stays here: what the database is away for."""
+        """Writes all that came, in parts where it cannot be at once; it stays here while the database is away."""
         anything, most = bool(self._settled), len(self._settled)
         while self._settled:
             part = self._settled[:most]

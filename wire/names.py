@@ -14,7 +14,8 @@ import contextlib
 import socket
 import threading
 from collections.abc import Callable
-from typing import Any, Final
+from functools import partial
+from typing import Final
 
 THREADS: Final = 64  # names that are asked at the same time
 PATIENCE: Final = 2.0  # seconds that a name waits for a thread
@@ -54,21 +55,21 @@ class Names:
         found: Found = loop.create_future()
         self._asked[host, port] = found
 
-        def end(tell: Callable[[Any], None], told: Any) -> None:
+        def end(tell: Callable[[], None]) -> None:
             del self._asked[host, port]
             self._free.release()
             if not found.done():
-                tell(told)
+                tell()
 
         def ask() -> None:
             try:
                 addresses = [str(one[4][0]) for one in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
             except Exception as problem:  # noqa: BLE001 - whatever it is, it is the answer
-                tell, told = found.set_exception, problem
+                tell = partial(found.set_exception, problem)
             else:
-                tell, told = found.set_result, addresses
+                tell = partial(found.set_result, addresses)
             with contextlib.suppress(RuntimeError):  # the loop has ended, and nobody waits
-                loop.call_soon_threadsafe(end, tell, told)
+                loop.call_soon_threadsafe(end, tell)
 
         found.add_done_callback(lambda one: one.cancelled() or one.exception())  # looked at, also when all have left
         threading.Thread(target=ask, name="names", daemon=True).start()
