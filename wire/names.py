@@ -53,7 +53,6 @@ class Names:
     def _begin(self, host: str, port: int) -> Found:
         loop = asyncio.get_running_loop()
         found: Found = loop.create_future()
-        self._asked[host, port] = found
 
         def end(tell: Callable[[], None]) -> None:
             del self._asked[host, port]
@@ -72,5 +71,10 @@ class Names:
                 loop.call_soon_threadsafe(end, tell)
 
         found.add_done_callback(lambda one: one.cancelled() or one.exception())  # looked at, also when all have left
-        threading.Thread(target=ask, name="names", daemon=True).start()
+        try:
+            threading.Thread(target=ask, name="names", daemon=True).start()
+        except RuntimeError:  # the machine has no more of them
+            self._free.release()
+            raise NoTurn from None
+        self._asked[host, port] = found
         return found
