@@ -1,7 +1,9 @@
 """A new epoch for the event logs: after a restore from a backup, when the newest positions may be lost.
 
 Laws
-1. No epoch is used twice by a stream, also not by one that this database has not seen (0019_epoch.sql).
+1. No epoch is used twice by a stream, also not one that this database has not seen, because it was begun after the
+   backup from which this database came (0019_epoch.sql): an epoch is the second in which it begins, counted from 2025,
+   or one more than the highest that is known here. So it grows with the clock, whatever was restored, and how often.
 2. It takes turns with the sequencer, by the lock of its lead.
 """
 
@@ -17,7 +19,11 @@ if TYPE_CHECKING:
     from registry.session import Connection
 
 TURN = "SELECT FROM leader WHERE name = 'sequencer' FOR UPDATE"
-NEXT = "SELECT 1 + greatest((SELECT max(h.epoch) FROM stream_head h), (SELECT e.epoch FROM event_epoch e))"
+# Nine digits, as positions are written (resolvers/webhooks.py), until 2056.
+NEXT = """
+SELECT greatest((SELECT max(h.epoch) + 1 FROM stream_head h), (SELECT e.epoch + 1 FROM event_epoch e),
+    floor(extract(epoch FROM clock_timestamp() - timestamptz '2025-01-01T00:00Z'))::integer)
+"""
 FROM_NOW_ON = "UPDATE event_epoch SET epoch = $1"
 # A party's functions are seers of their own, each with its stream.
 RENEW = """
