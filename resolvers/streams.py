@@ -231,9 +231,7 @@ class Streams:
         """Reads to the end, for all who have joined."""
         try:
             while reader.at < reader.end and reader.joined:
-                await _made_room(
-                    frozenset(reader.joined)
-                )  # before the reading: what was read goes out while it is fresh
+                await _made_room(frozenset(reader.joined))  # before the reading: what was read is fresh
                 readers = frozenset(reader.joined)
                 if not readers:
                     break

@@ -36,7 +36,8 @@ class Subscriber:
     """`send` puts one answer on the wire; `ended` tells why the stream is over, and where to go on."""
 
     __slots__ = (
-        "_age", "_ended", "_few", "_low", "_portion", "_pump", "_send", "_waiting", "cursor", "over", "pos", "tardy", "who",
+        "_age", "_ended", "_few", "_low", "_portion", "_pump", "_send", "_waiting", "cursor", "over", "pos", "tardy",
+        "who",
     )  # fmt: skip
 
     def __init__(self, who: str, send: Send, ended: Ended) -> None:

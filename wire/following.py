@@ -46,7 +46,7 @@ class Told:
 async def follow(
     url: str, body: bytes, headers: Mapping[str, str], private: frozenset[str] = frozenset()
 ) -> AsyncIterator[Told]:
-    """Events, until the other side ends the stream. Raises SourceDown (no connection, lost, 5xx), or why it was refused."""
+    """Events, until the other side ends the stream. Raises SourceDown (no connection, lost, 5xx), or why not."""
     try:
         pins = Pins(frozenset({host_of(httpx.URL(url))}), private)
     except httpx.InvalidURL:
