@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from spil.socket_door import Socket
-from spil.sockets import PIECES, Sockets
+from spil.sockets import PIECES, WAITING, Sockets
 from tests.socket_kit import EVENTS, PROTOCOL, greeting, line_of
 from tests.spil.hub_kit import Country, Hub
 from tests.stream_kit import telling_of, within
@@ -94,7 +94,7 @@ async def with_events_unread(hub: Hub, country: Country, made: Made) -> AsyncIte
         writer.transport.pause_reading()  # type: ignore[attr-defined]  # of a socket
 
         async def until_it_waits() -> None:
-            while not made.waiting:
+            while made.waiting < WAITING // 2:  # so much that the buffers on the way cannot swallow it
                 await telling.many(seer, 10)
                 await asyncio.sleep(0.01)
 
