@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.frames import CloseCode
 
 from wire import frames
 
@@ -27,6 +26,7 @@ STALLED: Final = 30.0  # seconds that somebody may take nothing of what is sent
 LEAVING: Final = 15.0  # seconds that the end of a connection may take
 WAITING: Final = 16 << 10  # bytes that wait in this process before a sender is held up: they cannot be taken back
 PIECES: Final = 4096
+TOO_LARGE: Final = 1009
 LARGER: Final = ("/agent/", frames.MOST)  # what an agent answers; all other doors have the server's own limit
 
 
@@ -80,7 +80,7 @@ class Sockets(WebSocketsSansIOProtocol):
         super().handle_cont(event)
         if len(self.frames) > PIECES:
             self.frames = []
-            self.conn.fail(CloseCode.MESSAGE_TOO_BIG)
+            self.conn.fail(TOO_LARGE)
             self.handle_parser_exception()
 
     # ---- how it ends

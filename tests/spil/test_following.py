@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing
-
 import pytest
 
 from auth.viewer import Role
@@ -43,7 +41,8 @@ async def test_a_hub_that_starts_anew_behind_a_gateway_is_waited_for(monkeypatch
     said: list[str] = []
     async with Partner(in_turn(told(1), *away, told(2))).serving() as partner:
         following = Following(f"http://127.0.0.1:{partner.port}", Role.MUNICIPALITY, token, said.append)
-        async with aclosing(following.events()) as events:
-            assert [(await within(10, anext(events)))["pos"] for _ in range(2)] == [1, 2]
+        events = following.events()
+        assert [(await within(10, anext(events)))["pos"] for _ in range(2)] == [1, 2]
+        await events.aclose()  # type: ignore[attr-defined]  # a generator
     assert following.cursor == "c1", "from where it asked for the second"
     assert said == ["The stream ended.", "The hub cannot be reached."]

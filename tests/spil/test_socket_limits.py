@@ -230,4 +230,5 @@ async def _first(*waits: Any) -> int:
     for task in rest:
         task.cancel()
     await asyncio.gather(*rest, return_exceptions=True)
-    return next(iter(done)).result()
+    (code,) = [task.result() for task in done]
+    return int(code)
