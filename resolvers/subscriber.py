@@ -50,7 +50,7 @@ class Subscriber:
         self._pump: asyncio.Task[None] | None = None
         self._low: asyncio.Future[None] | None = None
         self._few = LOW
-        self._portion, self._age = FIRST, 0.0  # `_age`: how old the last answer was when it was sent
+        self._portion, self._age = FIRST, PATIENCE / 10  # `_age`: how old the last answer was when it was sent
 
     @property
     def crowded(self) -> bool:
