@@ -51,7 +51,7 @@ AWAY = (
 )
 
 
-_OURS = {"SP001": EpochChanged, "SP002": CursorExpired}  # raised by our own functions (0015_uitval.sql)
+OURS = {"SP001": EpochChanged, "SP002": CursorExpired}  # told by our own functions (0028_cursors_whole.sql)
 
 
 def _place(detail: str | None) -> tuple[int, int] | None:
@@ -188,8 +188,8 @@ class _our_errors:  # noqa: N801  # reads as a statement
             raise TooSlow from None
         if isinstance(error, AWAY):
             raise Unavailable from None
-        if isinstance(error, asyncpg.PostgresError) and error.sqlstate in _OURS:
-            raise _OURS[error.sqlstate](place=_place(error.detail)) from None
+        if isinstance(error, asyncpg.PostgresError) and error.sqlstate in OURS:
+            raise OURS[error.sqlstate](place=_place(error.detail)) from None
         if isinstance(error, asyncpg.PostgresError):
             raise Internal from error
 

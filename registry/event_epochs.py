@@ -1,7 +1,10 @@
 """A new epoch for the event logs: after a restore from a backup, when the newest positions may be lost.
 
 Laws
-1. No epoch is used twice by a stream, also not by one that this database has not seen (0019_epoch.sql).
+1. No epoch is used twice by a stream, also not one that this database has not seen, because it was begun after the
+   backup from which this database came (0019_epoch.sql): an epoch is the second in which it begins, counted from 2025,
+   or one more than the highest that is known here. So it grows with the clock, whatever was restored, and how often;
+   and that second is over when `renew_epochs` returns, so that none that follows is the same.
 2. It takes turns with the sequencer, by the lock of its lead.
 """
 
@@ -17,7 +20,16 @@ if TYPE_CHECKING:
     from registry.session import Connection
 
 TURN = "SELECT FROM leader WHERE name = 'sequencer' FOR UPDATE"
-NEXT = "SELECT 1 + greatest((SELECT max(h.epoch) FROM stream_head h), (SELECT e.epoch FROM event_epoch e))"
+# Nine digits, as positions are written (resolvers/webhooks.py), until 2056.
+NEXT = """
+SELECT greatest((SELECT max(h.epoch) + 1 FROM stream_head h), (SELECT e.epoch + 1 FROM event_epoch e),
+    floor(extract(epoch FROM clock_timestamp() - timestamptz '2025-01-01T00:00Z'))::integer)
+"""
+# The least that is waited for is nothing; a second at most, also where the clock went back.
+PAST = """
+SELECT pg_sleep(least(1, extract(epoch FROM
+    timestamptz '2025-01-01T00:00Z' + make_interval(secs => $1 + 1) - clock_timestamp())::float8))
+"""
 FROM_NOW_ON = "UPDATE event_epoch SET epoch = $1"
 # A party's functions are seers of their own, each with its stream.
 RENEW = """
@@ -32,14 +44,17 @@ async def renew_epochs(url: str, party: str | None = None) -> Sequence[Mapping[s
 
     Raises as `registry.session` does.
     """
-    async with session(url) as connection, connection.transaction():
-        return await _renew(connection, party)
+    async with session(url) as connection:
+        async with connection.transaction():
+            epoch, rows = await _renew(connection, party)
+        await connection.execute(PAST, epoch)
+    return rows
 
 
-async def _renew(connection: Connection, party: str | None) -> Sequence[Mapping[str, Any]]:
+async def _renew(connection: Connection, party: str | None) -> tuple[int, Sequence[Mapping[str, Any]]]:
     await connection.execute(TURN)
-    epoch = await connection.fetchval(NEXT)
+    epoch: int = await connection.fetchval(NEXT)
     if party is None:
         await connection.execute(FROM_NOW_ON, epoch)
     rows = await connection.fetch(RENEW, epoch, party)
-    return sorted((dict(row) for row in rows), key=lambda row: str(row["seer"]))
+    return epoch, sorted((dict(row) for row in rows), key=lambda row: str(row["seer"]))

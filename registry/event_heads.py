@@ -1,4 +1,7 @@
-"""Where the logs of some seers end: one statement of the worker's login for all that have subscribers."""
+"""Where the logs of some seers end: one statement of the worker's login for all that have subscribers.
+
+And whether a place in one leads on: by the rule that the pages ask too (0028_cursors_whole.sql).
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,11 @@ from typing import Any
 import asyncpg
 
 from registry.connections import Connections
-from registry.database import AWAY, CONNECT, statement_options
-from schema.errors import Unavailable
+from registry.database import AWAY, CONNECT, OURS, statement_options
+from schema.errors import CursorMoved, Unavailable
 
 REST = "SELECT pos FROM event_log WHERE seer = $1 AND epoch = $2 AND pos > $3 ORDER BY pos LIMIT $4"
+MOVED = "SELECT why, to_epoch, to_pos FROM cursor_moved($1, $2, $3)"
 HEADS = "SELECT seer, epoch, pos, kept_after FROM stream_head WHERE seer = ANY ($1::text[])"
 
 
@@ -41,6 +45,12 @@ class EventHeads:
     async def rest(self, seer: str, epoch: int, after: int, most: int) -> Sequence[int]:
         """What an epoch still holds after this position: the first so many positions. Raises Unavailable."""
         return [row["pos"] for row in await self._fetch(REST, seer, epoch, after, most)]
+
+    async def moved(self, seer: str, epoch: int, pos: int) -> CursorMoved | None:
+        """Why a place leads nowhere, and from where to go on; None where it leads on. Raises Unavailable."""
+        (row,) = await self._fetch(MOVED, seer, epoch, pos)
+        why = OURS.get(row["why"])
+        return why(place=(row["to_epoch"], row["to_pos"])) if why else None
 
     async def _fetch(self, sql: str, *values: Any) -> Sequence[Any]:
         try:

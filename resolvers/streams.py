@@ -8,7 +8,9 @@ Laws
    has no gap and no double.
 3. A reading is for those who are named in the reads log: who came meanwhile reads the batch by themselves.
 4. A reader whose registry is away waits; it skips nothing.
-5. An epoch that is over is read to its end; then EPOCH_CHANGED says where the new one begins.
+5. An epoch that is over is read to its end; then EPOCH_CHANGED says where the next one begins. What is too old in it
+   is CURSOR_EXPIRED and never a silent hole. From where to go on is one rule, the pages' too: `moved` asks it.
+6. Who catches up is read for as it takes: so many at a time as go out while they are fresh (resolvers/subscriber.py).
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from typing import Any, Final, Protocol
 from federation.document import Problem, Problems
 from federation.streaming import Frame, NotThere, Position, Stream, Streaming
 from resolvers.subscriber import Subscriber
-from schema.errors import CursorExpired, EpochChanged, Internal, SpilError, Unavailable
+from schema.errors import CursorExpired, CursorMoved, EpochChanged, Internal, SpilError, Unavailable
 
 POLL: Final = 0.05  # seconds between two looks at the heads
 AWAY: Final = 0.5  # seconds, while the registry is away
@@ -45,6 +47,13 @@ class Head(Protocol):
 
 Heads = Callable[[Sequence[str]], Awaitable[Mapping[str, Head]]]
 Rest = Callable[[str, int, int, int], Awaitable[Sequence[int]]]  # seer, epoch, after, most -> positions
+Moved = Callable[[str, int, int], Awaitable[CursorMoved | None]]  # seer, epoch, pos -> why it leads nowhere
+
+
+class Say(Protocol):
+    """Writes a line of the log."""
+
+    def __call__(self, event: str, **said: Any) -> None: ...
 
 
 class _Expired(Exception):
@@ -67,7 +76,7 @@ class _Reader:
         self.joined: set[Subscriber] = set()
         self.catching: dict[Subscriber, asyncio.Task[None]] = {}
         self.task: asyncio.Task[None] | None = None
-        self.moved: tuple[SpilError, str] | None = None
+        self.moved = False
 
     @property
     def seer(self) -> str:
@@ -77,11 +86,11 @@ class _Reader:
 class Streams:
     """Made once per process; `close` ends it. `heads` asks where logs end, `streaming` reads them.
 
-    `rest` asks what an epoch that is over still holds.
+    `rest` asks what an epoch that is over still holds, `moved` whether a place leads on; `say` writes to the log.
     """
 
-    def __init__(self, streaming: Streaming, heads: Heads, rest: Rest) -> None:
-        self._streaming, self._heads, self._rest = streaming, heads, rest
+    def __init__(self, streaming: Streaming, heads: Heads, rest: Rest, moved: Moved, say: Say) -> None:
+        self._streaming, self._heads, self._rest, self._moved, self._say = streaming, heads, rest, moved, say
         self._readers: dict[Any, _Reader] = {}
         self._of: dict[Subscriber, _Reader] = {}
         self._limit = asyncio.Semaphore(AT_ONCE)
@@ -93,21 +102,20 @@ class Streams:
         """Begins. Raises Problems: EPOCH_CHANGED and CURSOR_EXPIRED say the cursor to go on from; UNAVAILABLE."""
         seer = stream.viewer.seer
         try:
+            # In this order: a place that led on in the head's epoch is one that the head has.
+            moved = await self._moved(seer, after.epoch, after.pos) if after else None
             head = (await self._heads([seer]))[seer]
-            start = after or Position(head.epoch, head.pos)
-            left = start.epoch < head.epoch and bool(await self._rest(seer, start.epoch, start.pos, 1))
         except Unavailable as error:
             raise Problems(Problem(error)) from None
         self._seen(seer, head)
-        problem = None if left else self._refused(stream, start, head)
-        if problem is not None:
-            raise Problems(problem)
+        if moved is not None:
+            raise Problems(Problem(moved, path=(stream.plan.root,), details={"cursor": self._cursor(seer, moved)}))
+        start = after or Position(head.epoch, head.pos)
         subscriber.pos, subscriber.cursor = start.pos, self._streaming.cursor(seer, start)
-        if left:
-            old = _Reader(stream, head)
-            old.epoch, old.moved = start.epoch, self._moved(EpochChanged(), seer, head)
-            self._of[subscriber] = old
-            self._read_out(old, subscriber, old.moved)
+        if start.epoch != head.epoch:
+            old = self._of[subscriber] = _Reader(stream, head)
+            old.epoch, old.moved = start.epoch, True
+            self._read_out(old, subscriber)
             return
         reader = self._readers.get(stream.key)
         if reader is None:
@@ -154,15 +162,18 @@ class Streams:
                     self._hold_against(seer, head)
             except Unavailable:
                 pause = AWAY
+            except Exception as broken:  # noqa: BLE001 - without this loop every stream falls silent
+                self._say("loop broke", loop="streams", why=type(broken).__name__, again_in=AWAY)
+                pause = AWAY
             await asyncio.sleep(pause)
 
     def _seen(self, seer: str, head: Head) -> None:
         for reader in [one for one in self._readers.values() if one.seer == seer]:
             if head.epoch > reader.epoch:
-                reader.moved = why = self._moved(EpochChanged(), seer, head)
+                reader.moved = True
                 self._drop(reader)
                 for subscriber in [*reader.joined, *reader.catching]:
-                    self._read_out(reader, subscriber, why)
+                    self._read_out(reader, subscriber)
             elif head.epoch == reader.epoch and head.pos > reader.end:
                 reader.end = head.pos
                 self._kick(reader)
@@ -176,21 +187,10 @@ class Streams:
             shorter = head.epoch < reader.epoch or (head.epoch == reader.epoch and head.pos < reader.end)
             reader.shorter = reader.shorter + 1 if shorter else 0
             if reader.shorter == LOOKS:
-                self._end(reader, self._moved(EpochChanged(), seer, head))
+                self._end(reader, EpochChanged(place=(head.epoch, head.kept_after)))
 
-    def _refused(self, stream: Stream, start: Position, head: Head) -> Problem | None:
-        # A position that was not given yet: the log is older than the cursor, as after a restore.
-        if start.epoch != head.epoch or start.pos > head.pos:
-            error: SpilError = EpochChanged()
-        elif start.pos < head.kept_after:
-            error = CursorExpired()
-        else:
-            return None
-        told, cursor = self._moved(error, stream.viewer.seer, head)
-        return Problem(told, path=(stream.plan.root,), details={"cursor": cursor})
-
-    def _moved(self, error: SpilError, seer: str, head: Head) -> tuple[SpilError, str]:
-        return error, self._streaming.cursor(seer, Position(head.epoch, head.kept_after))
+    def _cursor(self, seer: str, moved: CursorMoved) -> str:
+        return self._streaming.cursor(seer, Position(*moved.place)) if moved.place else ""
 
     # ---- readers
 
@@ -211,11 +211,11 @@ class Streams:
         if reader.task is not None and reader.task is not asyncio.current_task():
             reader.task.cancel()
 
-    def _end(self, reader: _Reader, why: tuple[SpilError, str]) -> None:
+    def _end(self, reader: _Reader, why: CursorMoved) -> None:
         for subscriber in [*reader.joined, *reader.catching]:
             self._finish(subscriber, why)
 
-    def _finish(self, subscriber: Subscriber, why: tuple[SpilError, str]) -> None:
+    def _finish(self, subscriber: Subscriber, why: CursorMoved) -> None:
         reader = self._of.pop(subscriber, None)
         if reader is None:
             return
@@ -223,7 +223,7 @@ class Streams:
         task = reader.catching.pop(subscriber, None)
         if task is not None and task is not asyncio.current_task():
             task.cancel()
-        subscriber.finish(*why)
+        subscriber.finish(why, self._cursor(reader.seer, why))
         if not reader.joined and not reader.catching:
             self._drop(reader)
 
@@ -231,11 +231,13 @@ class Streams:
         """Reads to the end, for all who have joined."""
         try:
             while reader.at < reader.end and reader.joined:
+                await _made_room(frozenset(reader.joined))  # before the reading: what was read is fresh
                 readers = frozenset(reader.joined)
+                if not readers:
+                    break
                 upto = min(reader.at + reader.stream.batch, reader.end)
                 who = tuple(sorted({one.who for one in readers}))
                 frames = await self._read(reader, range(reader.at + 1, upto + 1), who)
-                await _made_room(readers)
                 reader.at = upto
                 for one in readers & reader.joined:
                     one.take(frames, upto)
@@ -244,8 +246,8 @@ class Streams:
                     self._add(reader, one)
                 self._forget(readers)
         except _Expired as expired:
-            if reader.moved is None:
-                self._end(reader, self._moved(CursorExpired(), reader.seer, expired.head))
+            if not reader.moved:
+                self._end(reader, CursorExpired(place=(expired.head.epoch, expired.head.kept_after)))
         finally:
             reader.task = None
         self._kick(reader)
@@ -254,16 +256,15 @@ class Streams:
         """Reads for one, at its own pace, until it stands where the reader does."""
         try:
             while subscriber.pos < reader.at and not subscriber.over:
-                room = subscriber.room()
-                if room is not None:
-                    await room
-                    continue
-                upto = min(subscriber.pos + reader.stream.batch, reader.at)
+                portion = await subscriber.portion(reader.stream.batch)
+                if subscriber.over:
+                    break
+                upto = min(subscriber.pos + portion, reader.at)
                 frames = await self._read(reader, range(subscriber.pos + 1, upto + 1), (subscriber.who,))
                 subscriber.take(frames, upto)
         except _Expired as expired:
-            if reader.moved is None:
-                self._finish(subscriber, self._moved(CursorExpired(), reader.seer, expired.head))
+            if not reader.moved:
+                self._finish(subscriber, CursorExpired(place=(expired.head.epoch, expired.head.kept_after)))
             return
         if reader.catching.pop(subscriber, None) is None:
             return
@@ -272,24 +273,26 @@ class Streams:
         else:
             self._add(reader, subscriber)
 
-    def _read_out(self, reader: _Reader, subscriber: Subscriber, why: tuple[SpilError, str]) -> None:
+    def _read_out(self, reader: _Reader, subscriber: Subscriber) -> None:
         """Lets it read the rest of an epoch that is over, by itself."""
         reader.joined.discard(subscriber)
         task = reader.catching.get(subscriber)
         if task is not None and task is not asyncio.current_task():
             task.cancel()
-        reader.catching[subscriber] = asyncio.create_task(self._to_the_end(reader, subscriber, why))
+        reader.catching[subscriber] = asyncio.create_task(self._to_the_end(reader, subscriber))
 
-    async def _to_the_end(self, reader: _Reader, subscriber: Subscriber, why: tuple[SpilError, str]) -> None:
+    async def _to_the_end(self, reader: _Reader, subscriber: Subscriber) -> None:
+        seer, epoch = reader.seer, reader.epoch
         while not subscriber.over:
-            room = subscriber.room()
-            if room is not None:
-                await room
-                continue
+            portion = await subscriber.portion(reader.stream.batch)
+            if subscriber.over:
+                break
             try:
-                positions = await self._rest(reader.seer, reader.epoch, subscriber.pos, reader.stream.batch)
-                if not positions:
-                    self._finish(subscriber, why)
+                positions = await self._rest(seer, epoch, subscriber.pos, portion)
+                # Asked after them: what still follows without a hole did so then.
+                moved = await self._moved(seer, epoch, subscriber.pos)
+                if moved is not None or not positions:
+                    self._finish(subscriber, moved or EpochChanged(place=(epoch, subscriber.pos)))
                     return
                 frames = await self._read(reader, positions, (subscriber.who,))
             except (_Expired, Unavailable) as error:  # aged meanwhile, or the registry is away
@@ -340,7 +343,7 @@ class Streams:
             if head.epoch == reader.epoch and first <= head.kept_after:
                 raise _Expired(head)
             self._seen(reader.seer, head)
-            if reader.moved is not None:
+            if reader.moved:
                 raise _Expired(head)
         await asyncio.sleep(POLL)
 

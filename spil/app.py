@@ -30,7 +30,7 @@ def build_app(
     """The app of one gateway process. The demo alone hands in `demo`, where its page gets tokens, and an explorer."""
     settings, log = parts.settings, log or Log()
     callers = Callers(parts.gate, Rates(settings.rate, settings.burst))
-    serving = Serving(parts.engine, parts.streaming, parts.streams, callers, Keeper(callers), log)
+    serving = Serving(parts.engine, parts.streaming, parts.streams, callers, Keeper(callers, log), log)
     door = GraphQLDoor(serving, max_body=settings.max_body_bytes, cors=settings.cors)
 
     async def ready(_: Request) -> Response:

@@ -3,7 +3,9 @@
 Laws
 1. A connection lasts no longer than its token, and than the trust in it, looked at every `JUDGED` seconds.
 2. Whatever goes out asks `allows` first: nothing does once the hub knows that the trust has ended.
-3. While the trust is not known, what it was stands, until the token ends.
+3. While the registry is away, what the trust was stands, until the token ends. What cannot be judged for any other
+   reason is over.
+4. Whatever breaks for one connection, the others are looked after.
 """
 
 from __future__ import annotations
@@ -14,8 +16,9 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from auth.viewer import Viewer
-from schema.errors import Forbidden, SpilError, TokenExpired, Unauthenticated, Unavailable
+from schema.errors import Forbidden, Internal, SpilError, TokenExpired, Unauthenticated, Unavailable
 from spil.incoming import Callers
+from spil.log import Sink
 
 STEP: Final = 1.0  # seconds between two rounds
 CHECK: Final = 15.0  # seconds between two beats
@@ -50,8 +53,8 @@ ENDED: Final = Judged(ended=True)
 class Keeper:
     """Of one process. Its task runs while there is a connection."""
 
-    def __init__(self, callers: Callers) -> None:
-        self._callers = callers
+    def __init__(self, callers: Callers, say: Sink) -> None:
+        self._callers, self._say = callers, say
         self._held: set[Lasting] = set()
         self._task: asyncio.Task[None] | None = None
 
@@ -80,6 +83,9 @@ class Keeper:
             self._end(one, TokenExpired())
         except Unavailable:
             pass
+        except Exception as broken:  # noqa: BLE001 - law 3
+            self._say("loop broke", loop="connections", why=type(broken).__name__)
+            self._end(one, Internal())
         else:
             if (viewer.role, viewer.scopes) != (one.viewer.role, one.viewer.scopes):
                 self._end(one, Forbidden())
@@ -93,14 +99,20 @@ class Keeper:
             one.over(error)
 
     async def _look(self) -> None:
-        loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(STEP)
             for one in list(self._held):
                 if one not in self._held:
                     continue
-                if one.viewer.expires is not None and one.viewer.expires <= time.time():
-                    self._end(one, TokenExpired())
-                elif await self.allows(one) and loop.time() - one.seen >= CHECK:
-                    one.seen = loop.time()
-                    one.beat()
+                try:
+                    await self._look_at(one)
+                except Exception as broken:  # noqa: BLE001 - law 4; who was to end is marked so already: nothing goes out
+                    self._say("loop broke", loop="connections", why=type(broken).__name__)
+
+    async def _look_at(self, one: Lasting) -> None:
+        now = asyncio.get_running_loop().time
+        if one.viewer.expires is not None and one.viewer.expires <= time.time():
+            self._end(one, TokenExpired())
+        elif await self.allows(one) and now() - one.seen >= CHECK:
+            one.seen = now()
+            one.beat()

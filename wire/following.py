@@ -15,7 +15,15 @@ from typing import Final
 import httpcore
 import httpx
 
-from schema.errors import Forbidden, SourceDown, SourceMalformed, SourceRefused, TooManyRequests, Unauthenticated
+from schema.errors import (
+    Forbidden,
+    SourceDown,
+    SourceMalformed,
+    SourceRefused,
+    SpilError,
+    TooManyRequests,
+    Unauthenticated,
+)
 from wire.exchange import request_to
 from wire.pinned import Pins, host_of, pinned_pool
 from wire.tls import public_tls
@@ -38,7 +46,7 @@ class Told:
 async def follow(
     url: str, body: bytes, headers: Mapping[str, str], private: frozenset[str] = frozenset()
 ) -> AsyncIterator[Told]:
-    """Events, until the other side ends the stream. Raises SourceDown (no connection, lost), or why it was refused."""
+    """Events, until the other side ends the stream. Raises SourceDown (no connection, lost, 5xx), or why not."""
     try:
         pins = Pins(frozenset({host_of(httpx.URL(url))}), private)
     except httpx.InvalidURL:
@@ -50,13 +58,18 @@ async def follow(
             answer = await pool.handle_async_request(request)
             try:
                 if answer.status != 200:
-                    raise REFUSED.get(answer.status, SourceRefused)
+                    raise _why(answer.status)
                 async for told in _read(answer):
                     yield told
             finally:
                 await answer.aclose()
     except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, OSError):
         raise SourceDown from None
+
+
+def _why(status: int) -> type[SpilError]:
+    """A gateway on the way says 502, 503 or 504 while the hub starts anew: it is away, as without a connection."""
+    return SourceDown if status >= 500 else REFUSED.get(status, SourceRefused)
 
 
 async def _read(answer: httpcore.Response) -> AsyncIterator[Told]:

@@ -75,6 +75,7 @@ class World:
     streams: Streams
     heads: Heads
     telling: Telling
+    lines: list[dict[str, Any]]  # that the streams wrote to the log
 
     async def client(
         self,
@@ -127,9 +128,12 @@ async def world_of(scene: Scene, logins: Logins, limits: Limits | None = None) -
     async with open_hub(logins, limits=limits) as hub:
         streaming, heads = Streaming(hub.engine, Cursors(CURSOR_KEY)), EventHeads(logins.worker)
         ask = Heads(heads)
-        streams = Streams(streaming, ask, heads.rest)
+        lines: list[dict[str, Any]] = []
+        streams = Streams(
+            streaming, ask, heads.rest, heads.moved, lambda event, **said: lines.append({"event": event, **said})
+        )
         try:
-            yield World(hub, streaming, streams, ask, Telling(scene.owner))
+            yield World(hub, streaming, streams, ask, Telling(scene.owner), lines)
         finally:
             await streams.close()
             await heads.close()
