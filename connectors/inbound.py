@@ -54,15 +54,16 @@ def _needed(read: Read) -> Field:
 # Whom it is about: the sender's case or the student as Spil named them to the sender, one of the two at least.
 ABOUT = {"case": Part("zaaknummer", Field(case_number)), "student": Part("leerling", Field(form(STUDENT.pattern)))}
 _PLACEMENT = {"placement": Part("plaatsing", Field(form(f"Placement:{UUID_FORM}\\.[0-9a-f]{{12}}")))}
+_UITVAL = {"uitval": Part("uitval", Field(form(f"Uitval:{UUID_FORM}\\.[0-9a-f]{{12}}")))}
 _HOW = {"ending": Part("reden", one_of(*ENDINGS))}
 _NAME = "nl.arbeidstoeleiding.{}.v1"
 TYPES: Mapping[str, Mapping[str, Part]] = {
     _NAME.format(what): {**ABOUT, **parts}
     for what, parts in {
         "uitval-gemeld": {**_PLACEMENT, **_HOW, "ended_on": Part("datumEinde", _needed(day))},
-        "uitval-opgepakt": {},
-        "uitval-ingetrokken": {},
-        "loopbaangesprek-gepland": {"planned_on": Part("datum", _needed(day))},
+        "uitval-opgepakt": _UITVAL,
+        "uitval-ingetrokken": _UITVAL,
+        "loopbaangesprek-gepland": {**_UITVAL, "planned_on": Part("datum", _needed(day))},
         "plaatsing-gestart": {
             "kind": Part("soort", PLACEMENT["kind"]),
             "employer_kvk": Part("kvkNummer", PLACEMENT["employer_kvk"]),

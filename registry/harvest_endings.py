@@ -1,10 +1,11 @@
 """What ends when a school no longer has a student: its rights, what it granted, its link, and with them the lead.
 
 Laws
-1. What a school granted ends with what it had, a handover that nobody accepted too: its code is dead.
+1. What a school granted ends with what it had, a handover that nobody accepted too: its code is dead. What rests on a
+   placement was nobody's to grant, and ends with the placement.
 2. One who another source of the same school still names is not gone.
 3. Who loses a right hears of it, the school itself aside; the row says for which purpose, and no more.
-4. A lead whose last right ended returns to the school while its guidance runs, and closes where it does not.
+4. A lead whose last right ended goes on as pass_lead says (0026_nobody_alone.sql).
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ END = """
 WITH ended AS (
     UPDATE access a SET ended_at = now()
     WHERE a.student = ANY ($1::uuid[]) AND a.ended_at = 'infinity'
-      AND $2 IN (split_part(a.seer, '#', 1), split_part(a.granted_by, '#', 1))
+      AND ($2 = split_part(a.seer, '#', 1)
+           OR ($2 = split_part(a.granted_by, '#', 1) AND a.purpose NOT IN ('STAGE', 'EMPLOYMENT', 'PLACED_FROM')))
     RETURNING a.seer, a.student, a.purpose, a.case_type, a.case_n, a.ends_at
 )
 INSERT INTO outbox (type, subject_kind, student, case_type, case_n, seers, details)
@@ -47,27 +49,7 @@ WHERE student = ANY ($1::uuid[]) AND split_part(from_seer, '#', 1) = $2 AND stat
 UNLINK = """
 UPDATE link SET until_at = now() WHERE source = $2 AND student = ANY ($1::uuid[]) AND until_at = 'infinity'
 """
-CLOSE_LEAD = """
-UPDATE lead l SET until_at = now()
-WHERE l.student = ANY ($1::uuid[]) AND l.until_at = 'infinity' AND NOT EXISTS (
-    SELECT FROM access a WHERE a.seer = l.seer AND a.student = l.student AND a.ended_at = 'infinity'
-        AND a.ends_at > now())
-RETURNING l.student, l.seer
-"""
-RETURN_LEAD = """
-WITH back AS (
-    INSERT INTO lead (student, seer)
-    SELECT DISTINCT ON (a.student) a.student, a.seer
-    FROM unnest($1::uuid[]) g(student) JOIN access a ON a.student = g.student
-    WHERE a.purpose IN ('ENROLMENT', 'CAREER_GUIDANCE') AND a.ended_at = 'infinity' AND a.ends_at > now()
-    ORDER BY a.student, a.seer
-    ON CONFLICT (student) WHERE until_at = 'infinity' DO NOTHING
-    RETURNING student, seer
-)
-INSERT INTO outbox (type, subject_kind, student, seers, details)
-SELECT 'nl.arbeidstoeleiding.regie-overgedragen.v1', 'STUDENT', b.student, ARRAY[b.seer], '{"why": "RETURNED"}'
-FROM back b ORDER BY b.student
-"""
+HAND_ON = "SELECT pass_lead(g, now()) FROM unnest($1::uuid[]) g"
 MARK_GONE = (
     "UPDATE harvested SET gone_at = now() WHERE source = $1 AND reference = ANY ($2::text[]) AND gone_at IS NULL"
 )
@@ -88,7 +70,6 @@ async def end_students(connection: Connection, source: Source, references: Seque
 
 
 async def keep_lead(connection: Connection, students: Sequence[UUID]) -> None:
-    """Law 3, after rights of these students ended. They are locked."""
+    """Law 4, after rights of these students ended. They are locked."""
     if students:
-        closed = await connection.fetch(CLOSE_LEAD, list(students))
-        await connection.execute(RETURN_LEAD, [row["student"] for row in closed])
+        await connection.execute(HAND_ON, list(students))

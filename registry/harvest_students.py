@@ -111,19 +111,31 @@ OF_PLACEMENTS = """
     employer_kvk text, from_on date, to_on date, hours smallint, leads_to text)
  ORDER BY s.id, p.kind, p.employer_kvk, p.from_on, p.to_on DESC NULLS FIRST)"""
 # A placement that ended here stays ended: a report is quicker than a school's own system. One whose day is over goes on
-# until the clocks end it (0017_clocks.sql): whether it was lost is asked there, once.
+# until the clocks end it (0017_clocks.sql): whether it was lost is asked there, once. An end that was said here gives
+# way to a later one alone; one that the school's system said, to whatever it says next (0026_nobody_alone.sql).
 GOES_ON = "CASE WHEN g.from_on > today() THEN 'PLANNED' ELSE 'RUNNING' END"
 CHANGE_PLACEMENTS = f"""
-UPDATE placement x SET to_on = g.to_on, hours = g.hours, leads_to = g.leads_to, state = {GOES_ON}
-FROM {OF_PLACEMENTS} g
-WHERE x.student = g.id AND (x.kind, x.employer, x.from_on) = (g.kind, g.employer_kvk, g.from_on) AND x.state <> 'ENDED'
-  AND (x.to_on, x.hours, x.leads_to, x.state) IS DISTINCT FROM (g.to_on, g.hours, g.leads_to, {GOES_ON})
+WITH told AS (
+    SELECT x.student, x.n, coalesce(x.to_on, 'infinity') AS was, x.said_to_on, coalesce(g.to_on, 'infinity') AS says,
+        g.hours, g.leads_to, {GOES_ON} AS state
+    FROM {OF_PLACEMENTS} g JOIN placement x ON x.student = g.id AND x.state <> 'ENDED'
+        AND (x.kind, x.employer, x.from_on) = (g.kind, g.employer_kvk, g.from_on)
+), meant AS (
+    SELECT t.*, CASE WHEN t.says > t.was OR t.was = t.said_to_on THEN t.says ELSE t.was END AS ends FROM told t
+)
+UPDATE placement x SET to_on = nullif(m.ends, 'infinity'), said_to_on = m.says, hours = m.hours, leads_to = m.leads_to,
+    state = m.state
+FROM meant m
+WHERE x.student = m.student AND x.n = m.n AND (m.was, x.said_to_on, x.hours, x.leads_to, x.state)
+    IS DISTINCT FROM (m.ends, m.says, m.hours, m.leads_to, m.state)
+RETURNING x.student, x.n, m.ends <> m.was AS moved, m.ends > m.was AS later
 """  # noqa: S608 - our own names
+MOVED = "SELECT placement_moved($1, $2, $3, $4)"
 ADD_PLACEMENTS = f"""
-INSERT INTO placement (student, n, kind, employer, hours, from_on, to_on, leads_to, state)
+INSERT INTO placement (student, n, kind, employer, hours, from_on, to_on, said_to_on, leads_to, state)
 SELECT g.id, coalesce((SELECT max(y.n) FROM placement y WHERE y.student = g.id), 0)
     + row_number() OVER (PARTITION BY g.id ORDER BY g.from_on, g.kind, g.employer_kvk),
-    g.kind, g.employer_kvk, g.hours, g.from_on, g.to_on, g.leads_to, {STATE}
+    g.kind, g.employer_kvk, g.hours, g.from_on, g.to_on, coalesce(g.to_on, 'infinity'), g.leads_to, {STATE}
 FROM {OF_PLACEMENTS} g
 WHERE NOT EXISTS (SELECT FROM placement x WHERE x.student = g.id
                   AND (x.kind, x.employer, x.from_on) = (g.kind, g.employer_kvk, g.from_on))
@@ -244,7 +256,7 @@ async def _write(connection: Connection, source: Source, taken: list[Row], sync:
     await connection.execute(SHIFT, body, guidance)
     await connection.execute(LEAD, body, guidance)
     await keep_lead(connection, [one["id"] for one in taken if one["closes"]])
-    await _below(connection, taken)
+    await _below(connection, taken, guidance)
     await connection.execute(KEEP, body, source.key, sync)
 
 
@@ -257,13 +269,15 @@ def _turn(one: Row, before: Any) -> None:
     one["shifts"] = not turned and left != had_left
 
 
-async def _below(connection: Connection, taken: list[Row]) -> None:
+async def _below(connection: Connection, taken: list[Row], guidance: str) -> None:
     """Placements and credentials, of whom the source tells them; employers by their number alone."""
     numbers = sorted({placed["employer_kvk"] for one in taken for placed in one["placements"] or ()})
     if numbers:
         await connection.execute(EMPLOYERS, numbers, [None] * len(numbers))
         body = _json([{"id": one["id"], "placements": one["placements"] or []} for one in taken])
-        await connection.execute(CHANGE_PLACEMENTS, body)
+        for row in await connection.fetch(CHANGE_PLACEMENTS, body):
+            if row["moved"]:
+                await connection.execute(MOVED, row["student"], row["n"], guidance, row["later"])
         await connection.execute(ADD_PLACEMENTS, body)
     if any(one["credentials"] for one in taken):
         body = _json([{"id": one["id"], "credentials": one["credentials"] or []} for one in taken])

@@ -24,11 +24,12 @@ from tests.connectors.driving import TODAY, fits, partner
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 URN = "urn:nld:oin:00000001823288444000:systeem:werk"
 STUDENT, PLACEMENT = f"Student:{uuid4()}", f"Placement:{uuid4()}.0123456789ab"
+UITVAL = f"Uitval:{uuid4()}.0123456789ab"
 KNOWN = {
     "uitval-gemeld": {"datumEinde": "2026-11-02", "reden": "MOVED", "plaatsing": PLACEMENT, "zaaknummer": "Z-2026-1"},
-    "uitval-opgepakt": {},
+    "uitval-opgepakt": {"uitval": UITVAL},
     "uitval-ingetrokken": {},
-    "loopbaangesprek-gepland": {"datum": "2026-12-01"},
+    "loopbaangesprek-gepland": {"datum": "2026-12-01", "uitval": UITVAL},
     "plaatsing-gestart": {
         "soort": "WERK",
         "kvkNummer": "90000001",

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import TYPE_CHECKING
-from uuid import UUID
 
 import pytest
 
 from tests.hub_kit import codes
 from tests.resolvers.access_kit import EMPLOYER, POINT, SCHOOL, TOWN, Scene, open_scene, today
-from tests.resolvers.uitval_kit import KVK, UITVAL, placed, presumed, report, told, types_about
+from tests.resolvers.uitval_kit import KVK, UITVAL, own_id, placed, presumed, report, told, types_about
 
 if TYPE_CHECKING:
     from registry.migrate import Logins
@@ -22,19 +21,6 @@ async def scene(fresh_database: str, fresh_logins: Logins) -> AsyncIterator[Scen
     async with open_scene(fresh_database, fresh_logins) as made:
         await made.owner.execute("INSERT INTO employer (kvk, name) VALUES ('90000001', 'Bakkerij De Proef')")
         yield made
-
-
-async def own_id(scene: Scene, seer: str, key: UUID, kind: str, number: int) -> str:
-    return str(
-        await scene.owner.fetchval(
-            "SELECT $3 || ':' || alias || '.' || left(md5(id_salt::text || $3 || $4::text), 12)"
-            " FROM sight WHERE seer = $1 AND student = $2",
-            seer,
-            key,
-            kind,
-            str(number),
-        )
-    )
 
 
 async def test_the_end_of_one_loss_takes_nobody_from_another(scene: Scene) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from tests.hub_kit import codes
 from tests.resolvers.access_kit import EMPLOYER, OTHER_TOWN, POINT, SCHOOL, TOWN, Scene, open_scene
+from tests.resolvers.uitval_kit import placed, report, told
 
 if TYPE_CHECKING:
     from registry.migrate import Logins
@@ -23,6 +24,7 @@ SHOWN = "webhook { id url types state reason verifiedAt publicKeys { key validUn
 @pytest.fixture(scope="module")
 async def scene(fresh_database: str, fresh_logins: Logins) -> AsyncIterator[Scene]:
     async with open_scene(fresh_database, fresh_logins) as made:
+        await made.owner.execute("INSERT INTO employer (kvk, name) VALUES ('90000001', 'Bakkerij De Proef')")
         yield made
 
 
@@ -32,10 +34,10 @@ async def _none_is_left(scene: Scene) -> AsyncIterator[None]:
     await scene.owner.execute("DELETE FROM webhook")
 
 
-async def made(scene: Scene, seer: str = TOWN, state: str = "ACTIVE") -> str:
+async def made(scene: Scene, seer: str = TOWN, state: str = "ACTIVE", **more: Any) -> str:
     """An endpoint of this seer that answered its challenge."""
-    found = (await scene.done(seer, "createWebhook", "webhook { id }", url=URL))["webhook"]["id"]
-    await scene.owner.execute("UPDATE webhook SET state = $1", state)
+    found = (await scene.done(seer, "createWebhook", "webhook { id }", url=URL, **more))["webhook"]["id"]
+    await scene.owner.execute("UPDATE webhook SET state = $1 WHERE ended_at IS NULL", state)
     await scene.owner.execute("UPDATE delivery SET state = 'DONE', ended_at = now()")
     return str(found)
 
@@ -181,3 +183,22 @@ async def test_a_private_key_stands_nowhere_as_it_is(scene: Scene) -> None:
         may = "SELECT has_column_privilege($1, 'webhook_key', 'sealed', 'SELECT')"
         assert await scene.owner.fetchval(may, f"{prefix}_{role}") is False
     assert hook
+
+
+async def test_a_filter_tells_nothing_of_what_is_withheld(scene: Scene) -> None:
+    who = await placed(scene)
+    reason = await scene.reason(who.key, TOWN, "CONTINUE_SUPPORT", "IDENTIFIED")
+    await report(scene, SCHOOL, who.placement)
+    lost = (await told(scene, TOWN))[-1]
+    at = f"{lost['epoch']}.{lost['pos']}"
+    hooks = [await made(scene, types=["UITVAL_GEMELD"]), await made(scene)]
+    await scene.done(TOWN, "replayWebhook", "webhook { id }", webhook=hooks[0], **{"from": at, "to": at})
+    await scene.owner.execute("UPDATE access SET ended_at = now() WHERE id = $1", reason)
+    ended = await scene.done(TOWN, "disableWebhook", "webhook { dead }", webhook=hooks[0])
+    assert ended["webhook"]["dead"] == 0, "what waited is not listed as of this type"
+    hooks[0] = await made(scene, types=["UITVAL_GEMELD"])
+    waiting = []
+    for hook in hooks:
+        body = await scene.done(TOWN, "replayWebhook", "webhook { waiting }", webhook=hook, **{"from": at, "to": at})
+        waiting.append(body["webhook"]["waiting"])
+    assert waiting == [0, 1], "without a filter there is no hole"

@@ -43,6 +43,20 @@ async def placed(scene: Scene, kind: str = "WERK", **more: Any) -> Placed:
     return Placed(student, key, begun["placement"]["id"], own["id"])
 
 
+async def own_id(scene: Scene, seer: str, key: UUID, kind: str, number: int) -> str:
+    """The id of a case below a student, as one seer has it."""
+    return str(
+        await scene.owner.fetchval(
+            "SELECT $3 || ':' || alias || '.' || left(md5(id_salt::text || $3 || $4::text), 12)"
+            " FROM sight WHERE seer = $1 AND student = $2",
+            seer,
+            key,
+            kind,
+            str(number),
+        )
+    )
+
+
 async def report(scene: Scene, who: str, placement: str, **more: Any) -> Any:
     given = {"how": "ENDED_BY_EMPLOYER", "endedOn": str(today()), "youngPersonKnows": True, **more}
     fields = UITVAL if who != EMPLOYER else "uitval { id how endedOn pickedUpOn }"

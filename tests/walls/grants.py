@@ -128,7 +128,7 @@ SELECT: Said = {
         "student_profile": "student age_band",
         "party": "key from_at until_at",
         "event_log": "*",
-        "outbox": "id type student case_type case_n seers",
+        "outbox": "id type subject_kind student case_type case_n seers",
         **_CASES,
         **_ENDPOINTS,
     },
@@ -237,12 +237,11 @@ FOLLOW = {
     "placement_due",
     "move_due",
     "lead_due",
-    "lead_closed",
     "offer_due",
     "due_erased",
     "placement_goes_on",
 }  # triggers
-OF_WORKER = {"take_inbound", "clocks_tick"}
+OF_WORKER = {"take_inbound", "clocks_tick", "pass_lead", "placement_moved"}
 DEFINERS = {"keep_sight", "keep_sight_place", "keep_lead", "end_with_consent", "end_with_reason"} | CALLED
 DEFINERS |= FOLLOW | OF_WORKER
 
@@ -317,14 +316,14 @@ PROPS: Mapping[str, str] = {
         WHERE p.pronamespace = 'public'::regnamespace AND p.prosecdef AND r <> 'keeper'
         AND has_function_privilege(g.prefix || r, p.oid, 'EXECUTE')
         AND NOT (r = 'command' AND p.proname = ANY (g.called))
-        AND NOT (r = 'worker' AND p.proname IN ('take_inbound', 'clocks_tick'))""",
+        AND NOT (r = 'worker' AND p.proname IN ('take_inbound', 'clocks_tick', 'pass_lead', 'placement_moved'))""",
     "a function that only the keeper asks can be called": """
         SELECT p.proname || ' by ' || r FROM g, unnest(g.roles) r, pg_proc p
         WHERE p.pronamespace = 'public'::regnamespace AND r <> 'keeper'
         AND p.proname IN ('guides', 'leads', 'covering', 'agreed_to_continue', 'place_reason', 'tell', 'places',
             'followers', 'employer_of', 'keep_placement_reasons', 'close_placement', 'uitval_told', 'presume_uitval',
             'end_uitval_reasons', 'make_due', 'start_clock', 'end_due', 'start_uitval_clock', 'end_by_date',
-            'ask_about_end', 'pass_due', 'lapse_lead', 'hold_webhook',
+            'ask_about_end', 'pass_due', 'signal_uitval', 'uitval_meant', 'hold_webhook',
             'drop_presumption', 'told_of', 'people_told', 'hold_told', 'placement_told')
         AND has_function_privilege(g.prefix || r, p.oid, 'EXECUTE')""",
     "a view does not ask with the reader's rights": """
