@@ -50,8 +50,8 @@ EVENT = Rows(
     joins={"told": Join("outbox", "{id} = {base.event}")},
     person="told.student",
 )
-# Where the log ends. Who was never told anything is at its beginning; should it begin in a later epoch, after a restore,
-# then EPOCH_CHANGED says so.
+# Where the log ends. Who was never told anything is at its beginning; should it begin in a later epoch, after a
+# restore, then EPOCH_CHANGED says so.
 EVENTS = Page(
     "Event",
     None,

@@ -34,9 +34,7 @@ class Clone:
         noted = self.home / "data" / "postmaster.pid"
         return int(noted.read_text(encoding="utf-8").split()[0]) if noted.exists() else None
 
-    def script(
-        self, name: str, *arguments: str, port: int = 8000, **environ: str
-    ) -> subprocess.CompletedProcess[str]:
+    def script(self, name: str, *arguments: str, port: int = 8000, **environ: str) -> subprocess.CompletedProcess[str]:
         """Runs a script of the clone to its end. `environ`: variables beside."""
         return subprocess.run(
             [str(self.path / "scripts" / name), *arguments],

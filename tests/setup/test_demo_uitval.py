@@ -59,8 +59,8 @@ def tail(clone: Clone, port: int, *more: str, **environ: str) -> Iterator[Any]:
         env=environment(port) | {"PYTHONUNBUFFERED": "1"} | environ,
         cwd="/",
     )
+    assert process.stdout is not None
     try:
-        assert process.stdout is not None
         assert process.stdout.readline() == f"Following at http://127.0.0.1:{port}.\n"
         yield process
     finally:

@@ -24,7 +24,6 @@ from tests.setup.demos import free_port
 from tests.spil.hub_kit import Actor, Country, Hub
 from tests.stream_kit import telling_of, within
 
-
 LATE = """
 INSERT INTO overdue (region, late_seer, process, step, due_at, escalated_at)
     VALUES ('AM27', 'municipality:GM0796#participatie', 'UITVAL', 'PICK_UP', '2026-01-06 00:00+01', '2026-01-08') RETURNING id
@@ -201,7 +200,10 @@ async def test_it_says_what_is_wrong_and_ends(hub: Hub, country: Country, tmp_pa
     for options, words in (
         (("--after", "no cursor"), "BAD_CURSOR"),
         (("--types", "ONBEKEND"), "BAD_INPUT"),
-        (("--types", "UITVAL_GEMELD,ONBEKEND"), "There is no type ONBEKEND. There are: UITVAL_GEMELD, UITVAL_OPGEPAKT,"),
+        (
+            ("--types", "UITVAL_GEMELD,ONBEKEND"),
+            "There is no type ONBEKEND. There are: UITVAL_GEMELD, UITVAL_OPGEPAKT,",
+        ),
         (("--types", ""), "--types names none."),
         (("--types", ","), "--types names none."),
         (("--token-file", str(tmp_path / "none")), "The token file cannot be read."),
