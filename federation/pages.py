@@ -133,7 +133,7 @@ class _Page:
         return f"{nonce} || '{number}:' || {f' || {SEPARATOR_SQL} || '.join(f'{key}::text' for key in keys)} || {nonce}"
 
     def end(self) -> str:
-        """What `endCursor` is where no row is: null, or of a log its end; also null where it was not asked for the end."""
+        """What `endCursor` is of a page without rows: null, but of a log its end, where nothing was left out."""
         if not self.entry.end or self.arguments.given(self.build.variables, "before"):
             return "'null'"
         place = self._sealed([f"({self.child.inside(key)})" for key in self.entry.end])

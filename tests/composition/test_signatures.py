@@ -1,6 +1,6 @@
 """What the hub signs, verified by another implementation than the one that signed: Node's crypto, by the specification.
 
-The reference packages of Standard Webhooks (npm, PyPI: `standardwebhooks`) know HMAC alone: tests/events/test_signing.py.
+The reference packages of Standard Webhooks (npm, PyPI: `standardwebhooks`) know HMAC alone (test_signing.py).
 """
 
 from __future__ import annotations

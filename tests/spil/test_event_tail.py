@@ -26,7 +26,8 @@ from tests.stream_kit import telling_of, within
 
 LATE = """
 INSERT INTO overdue (region, late_seer, process, step, due_at, escalated_at)
-    VALUES ('AM27', 'municipality:GM0796#participatie', 'UITVAL', 'PICK_UP', '2026-01-06 00:00+01', '2026-01-08') RETURNING id
+    VALUES ('AM27', 'municipality:GM0796#participatie', 'UITVAL', 'PICK_UP', '2026-01-06 00:00+01', '2026-01-08')
+    RETURNING id
 """
 
 
@@ -175,8 +176,9 @@ async def test_a_coordinator_reads_which_step_of_whom_is_late(hub: Hub, country:
         await followed(hub)
         item = await telling.owner.fetchval(LATE)
         await telling.owner.execute(
-            "INSERT INTO outbox (type, subject_kind, seers, details) VALUES"
-            " ('nl.arbeidstoeleiding.termijn-overschreden.v1', 'NONE', ARRAY[$1], jsonb_build_object('overdue', $2::uuid))",
+            "INSERT INTO outbox (type, subject_kind, seers, details)"
+            " VALUES ('nl.arbeidstoeleiding.termijn-overschreden.v1', 'NONE', ARRAY[$1],"
+            " jsonb_build_object('overdue', $2::uuid))",
             "#".join(actor),
             item,
         )
