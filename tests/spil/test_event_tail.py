@@ -170,6 +170,18 @@ async def test_it_says_that_it_follows_and_that_it_is_back_after_the_hub_was_awa
             assert "PLAATS_VRIJGEKOMEN" in await tail.line()
 
 
+async def test_who_was_never_told_anything_begins_exactly(hub: Hub, country: Country) -> None:
+    """The recipe of docs/streams.md, and a first event that came before the client did."""
+    actor = ("coordinator:AM01", "coordinator")
+    query = "{ events(last: 1) { nodes { pos } pageInfo { endCursor } } }"
+    page = (await hub.data(query, as_party=actor))["events"]
+    assert page["nodes"] == []
+    async with telling_of(country.owner) as telling:
+        await telling.many("#".join(actor), 1, "termijn-overschreden")
+        async with tail_of(hub.base, actor, "--after", page["pageInfo"]["endCursor"], "--json") as tail:
+            assert json.loads(await tail.line())["pos"] == 1
+
+
 async def test_a_coordinator_reads_which_step_of_whom_is_late(hub: Hub, country: Country) -> None:
     actor = ("coordinator:AM27", "coordinator")
     async with telling_of(country.owner) as telling, tail_of(hub.base, actor) as tail:
