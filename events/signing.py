@@ -1,7 +1,7 @@
 """Signatures of what is sent (Standard Webhooks 1.0, ed25519), and the safe in which the private keys lie.
 
 Laws
-1. What is signed is `<id>.<timestamp>.<body>`, the body as the bytes that go out. While two keys are valid both sign.
+1. What is signed is `<id>.<timestamp>.<body>`, the body as the bytes that go out. All keys that are valid sign.
 2. A private key is stored only sealed, under a key that follows from the hub's secret; it opens for its endpoint alone.
 3. An id has no full stop, and is the same over all tries of one delivery: the receiver knows a repetition by it.
 """

@@ -71,7 +71,7 @@ WEBHOOK = Rows(
             "WebhookKey",
             "{webhook} = {parent.id} AND {from_at} <= now() AND {until_at} > now()",
             ("-{n}",),
-            limit=2,
+            limit=3,
         ),
         "waiting": Expression("{progress.waiting}", NUMBER),
         "dead": Expression("{progress.dead}", NUMBER),
@@ -167,7 +167,10 @@ async def rotate_webhook_key(making: Making, _: Viewer, connection: Any, given: 
     """A new key from now on, and the old one for another day."""
     key = key_of("Webhook", given["webhook"])
     pair = making.safe.make(key)
-    accept(await connection.fetchval("SELECT rotate_webhook_key($1, $2, $3)", key, pair.public, pair.sealed))
+    told = await connection.fetchval("SELECT rotate_webhook_key($1, $2, $3)", key, pair.public, pair.sealed)
+    if told == "TOO_MANY":
+        raise Conflict("Three keys are valid already. There is room once one has ended: see its `validUntil`.")
+    accept(told)
     return str(key)
 
 

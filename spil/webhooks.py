@@ -8,6 +8,7 @@ Laws
 2. Nothing is sent under a lease that may end before the answer: two deliverers never send one event at the same time.
 3. Any number of these loops may run; what one of them loses, by a kill too, another one delivers when its lease ends.
 4. A log line holds the seer, the endpoint's id, the position and a code: no address, and nobody.
+5. What goes wrong with one delivery, also while it is written down, is that one's alone: nothing stops the others.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ import asyncio
 import random
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any, Final, Protocol
@@ -35,11 +37,13 @@ from wire.hooks import Hooks, Tried
 DEADLINE: Final = 10.0  # seconds of one try
 LEASE: Final = 30.0  # seconds: rendering, one try, and settling
 MOST, EACH = 512, 16  # deliveries out at a time: in all, to one endpoint
+SPARE: Final = 128  # of MOST, for endpoints to which nothing is out: where many hang, the others do not wait for them
 BUSY, IDLE = 0.02, 0.05  # seconds between two looks
 AGAIN: Final = 1.0  # seconds after a database that is away
 WAIT: Final = 60.0  # seconds until a party that may have nothing now is looked at again
 GRACE: Final = 2.0  # seconds that a stopping loop waits for answers
 FORGET_EVERY, KEPT_DAYS = 3600.0, 7
+FORGET_MOST: Final = 1000  # in one look
 SWEEP_EVERY = 5.0
 PASSING: Final = frozenset({"TIMEOUT", "UNREACHABLE", "429", "500", "502", "503", "504"})  # of a challenge: once more
 
@@ -90,9 +94,11 @@ class Webhooks:
     async def look(self) -> bool:
         """Settles what has come, and begins what is due. Whether there was anything."""
         settled, leased = await self._settle(), []
-        if len(self._held) < MOST:
+        room = MOST - len(self._held)
+        if room > 0:
             until = asyncio.get_running_loop().time() + LEASE - DEADLINE
-            leased = await self._deliveries.lease(MOST - len(self._held), EACH, LEASE)
+            most, each = (room - SPARE, EACH) if room > SPARE else (room, 1)
+            leased = await self._deliveries.lease(most, each, LEASE)
             self._held |= {_key(one): one for one in leased}
             for _, group in groupby(leased, key=lambda one: (one.seer, one.epoch)):
                 task = asyncio.create_task(self._deliver(list(group), until))
@@ -121,20 +127,30 @@ class Webhooks:
             self._tell(leased, "AGAIN", tried.code, pause)
 
     async def _settle(self) -> bool:
-        settled, self._settled = self._settled, []
-        if not settled:
-            return False
-        try:
-            lost = await self._deliveries.settle(settled)
-        except BaseException:
-            self._settled = settled + self._settled
-            raise
-        for one in settled:
-            if one in lost:
-                self._log("webhook-lease-lost", **_named(one.leased))
-            elif one.outcome == "DEAD":
-                self._log("webhook-dead", **_named(one.leased), code=one.code)
-        return True
+        """Writes all that came, in parts where it cannot be at once; it stays here while the database is away."""
+        anything, most = bool(self._settled), len(self._settled)
+        while self._settled:
+            part = self._settled[:most]
+            try:
+                lost = await self._deliveries.settle(part)
+            except Internal:
+                most = len(part) // 2
+                if not most:
+                    most, self._settled[:1] = 1, self._unwritten(part[0])
+                continue
+            del self._settled[: len(part)]
+            most *= 2
+            for one in part:
+                if one in lost:
+                    self._log("webhook-lease-lost", **_named(one.leased))
+                elif one.outcome == "DEAD":
+                    self._log("webhook-dead", **_named(one.leased), code=one.code)
+        return anything
+
+    def _unwritten(self, one: Settled) -> list[Settled]:
+        """What is written instead: the same, with a code that is sound; or nothing, and its lease ends by itself."""
+        self._log("webhook-broken", error="UNWRITTEN", **_named(one.leased))
+        return [] if one.code == "INTERNAL" else [replace(one, code="INTERNAL", pause=max(one.pause, WAIT))]
 
     async def _let_go(self) -> None:
         if self._tasks:
@@ -158,16 +174,21 @@ class Webhooks:
                 self._log("webhooks-swept", dead=swept)
         if now >= self._forget_at:
             self._forget_at = now + FORGET_EVERY
-            await self._deliveries.forget(KEPT_DAYS)
+            if await self._deliveries.forget(KEPT_DAYS, FORGET_MOST) >= FORGET_MOST:
+                self._forget_at = now  # there may be more: at the next look
 
     # ---- one group: of one seer and epoch, rendered together
 
     async def _deliver(self, group: list[Leased], until: float) -> None:
+        if group[0].epoch == 0:
+            await asyncio.gather(*(self._kept([one], self._own(one, until)) for one in group))
+        else:
+            await self._kept(group, self._events(group, until))
+
+    async def _kept(self, group: list[Leased], work: Awaitable[None]) -> None:
+        """Does `work`; where it is not done, those of this group that are still held are for later."""
         try:
-            if group[0].epoch == 0:
-                await asyncio.gather(*(self._own(one, until) for one in group))
-            else:
-                await self._events(group, until)
+            await work
         except Forbidden:
             self._put_off(group, "NO_AGREEMENT", WAIT)
         except SpilError as error:
@@ -186,7 +207,7 @@ class Webhooks:
         for one in [one for one in group if one.pos in broken]:
             self._fail(one, Tried(broken[one.pos]))
         whole = [one for one in group if one.pos not in broken]
-        await asyncio.gather(*(self._event(one, by_pos.get(one.pos), until) for one in whole))
+        await asyncio.gather(*(self._kept([one], self._event(one, by_pos.get(one.pos), until)) for one in whole))
 
     async def _rendered(
         self, first: Leased, positions: Sequence[int]
@@ -238,6 +259,8 @@ class Webhooks:
         )
         if tried is None:
             self._tell(leased, "LATER", "LATE")
+        elif tried.code == "410":
+            await self._end(leased, "DISABLED", "GONE", tried.code)
         else:  # it tells how it went, and is not repeated
             self._tell(leased, "DONE" if tried.ok else "DEAD", tried.code)
 
@@ -257,7 +280,7 @@ class Webhooks:
             await self._end(leased, "FAILED", reason, tried.code)
 
     async def _post(self, leased: Leased, body: Mapping[str, Any], kind: str, until: float) -> Tried | None:
-        """One try; None where the lease may end before its answer comes."""
+        """One try; None where the lease may end before its answer comes, or this hub had no turn for it."""
         try:
             keys = [self._safe.open(leased.webhook, sealed) for sealed in leased.keys]
         except Internal:
@@ -267,7 +290,8 @@ class Webhooks:
         text, message = orjson.dumps(body), message_id(leased.webhook, leased.epoch, leased.pos)
         headers = signed_headers(message, int(self._clock()), text, keys)
         party = leased.seer.partition("#")[0]
-        return await self._hooks.post(leased.url, {**headers, "content-type": kind}, text, DEADLINE, party)
+        tried = await self._hooks.post(leased.url, {**headers, "content-type": kind}, text, DEADLINE, party)
+        return tried if tried.made else None
 
     async def _end(self, leased: Leased, state: str, reason: str, code: str) -> None:
         await self._deliveries.end(leased.webhook, state, reason)

@@ -67,6 +67,6 @@ def retry_after(header: str | None, now: Callable[[], datetime] = lambda: dateti
         return float(header)
     try:
         moment = email.utils.parsedate_to_datetime(header)
-    except ValueError:
+        return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - now()).total_seconds())
+    except (ValueError, OverflowError):  # no date, or none that can be
         return None
-    return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - now()).total_seconds())

@@ -5,6 +5,8 @@ Laws
    redirect is followed, no proxy asked.
 2. The deadline is for the whole try. Once there is a status it decides; the body is read for a moment, up to a cap.
 3. Each host has connections of its own, kept between tries; hosts that were not asked for longest are left first.
+4. A host costs no other one anything: its name is resolved beside the others' (wire/names.py). Where there was no turn
+   for that nothing was tried.
 """
 
 from __future__ import annotations
@@ -23,7 +25,8 @@ import httpx
 from schema.errors import SourceDown
 from wire.budget import retry_after
 from wire.exchange import request_to
-from wire.pinned import NOT_ALLOWED, Pins, Resolve, host_of, pinned_pool, port_of, system_resolve
+from wire.names import Names, NoTurn
+from wire.pinned import NOT_ALLOWED, Pins, Resolve, host_of, pinned_pool, port_of
 from wire.tls import public_tls
 
 CAP: Final = 64 * 1024  # bytes of an answer
@@ -35,7 +38,8 @@ KEEP: Final = 8  # connections of one host between two tries
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """What came of one try: an HTTP status as text, or TIMEOUT, UNREACHABLE, NOT_ALLOWED. `wait`: its Retry-After."""
+    """What came of one try: an HTTP status (100 to 599) as text, or TIMEOUT, UNREACHABLE, NOT_ALLOWED; LATE: there was
+    none. `wait`: its Retry-After."""
 
     code: str
     wait: float | None = None
@@ -44,6 +48,11 @@ class Tried:
     @property
     def ok(self) -> bool:
         return self.code.startswith("2")
+
+    @property
+    def made(self) -> bool:
+        """Was there a try at all?"""
+        return self.code != "LATE"
 
 
 def read_address(url: str, private: frozenset[str]) -> httpx.URL:
@@ -77,10 +86,10 @@ class Hooks:
         *,
         pairs: frozenset[str] = frozenset(),
         tls: ssl.SSLContext | None = None,
-        resolve: Resolve = system_resolve,
+        resolve: Resolve | None = None,
         inner: httpcore.AsyncNetworkBackend | None = None,
     ) -> None:
-        self._private, self._tls, self._resolve, self._inner = private, tls, resolve, inner
+        self._private, self._tls, self._resolve, self._inner = private, tls, resolve or Names(), inner
         self._pairs = pairs
         self._pools: OrderedDict[tuple[str, frozenset[str]], httpcore.AsyncConnectionPool] = OrderedDict()
         self._busy: dict[tuple[str, frozenset[str]], int] = {}
@@ -105,6 +114,8 @@ class Hooks:
             return Tried("TIMEOUT")
         except SourceDown:
             return Tried("NOT_ALLOWED")
+        except NoTurn:
+            return Tried("LATE")
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, OSError, ValueError):
             return Tried("UNREACHABLE")
         finally:
@@ -121,20 +132,23 @@ class Hooks:
     @staticmethod
     async def _exchange(pool: httpcore.AsyncConnectionPool, request: httpcore.Request) -> Tried:
         answer = await pool.handle_async_request(request)
-        asked = next((value for name, value in answer.headers if name.lower() == b"retry-after"), None)
-        wait = retry_after(asked.decode("latin-1")) if asked is not None else None
         body = bytearray()
         try:
-            async with asyncio.timeout(MOMENT):
-                async for chunk in answer.aiter_stream():
-                    body += chunk
-                    if len(body) > CAP:
-                        break  # not read to its end, the connection is dropped
-        except (TimeoutError, httpcore.NetworkError, httpcore.ProtocolError):
-            body.clear()
+            if not 100 <= answer.status <= 599:
+                return Tried("UNREACHABLE")  # three digits, but no HTTP
+            asked = next((value for name, value in answer.headers if name.lower() == b"retry-after"), None)
+            wait = retry_after(asked.decode("latin-1")) if asked is not None else None
+            try:
+                async with asyncio.timeout(MOMENT):
+                    async for chunk in answer.aiter_stream():
+                        body += chunk
+                        if len(body) > CAP:
+                            break  # not read to its end, the connection is dropped
+            except (TimeoutError, httpcore.NetworkError, httpcore.ProtocolError):
+                body.clear()
+            return Tried(str(answer.status), wait, bytes(body[:CAP]))
         finally:
             await answer.aclose()
-        return Tried(str(answer.status), wait, bytes(body[:CAP]))
 
     def _pool(self, host: str, private: frozenset[str]) -> httpcore.AsyncConnectionPool:
         key = (host, private)

@@ -28,6 +28,9 @@ Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 SocketOption = tuple[int, int, int] | tuple[int, int, bytes | bytearray] | tuple[int, int, None, int]
 
 NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
+# Of no use on the open internet, which Python 3.11 does not know: protocol assignments, 6to4 relays, site-local,
+# documentation.
+SPECIAL: Final = tuple(map(ipaddress.ip_network, ("192.0.0.0/24", "192.88.99.0/24", "fec0::/10", "3fff::/20")))
 NOT_ALLOWED: Final = "The address of this source is not allowed."
 MOST_ADDRESSES: Final = 4  # of one name, tried in turn
 IDLE: Final = 4.0  # seconds that a connection waits for its next request: below the 5 s after which many servers close
@@ -41,6 +44,8 @@ def is_public(address: Address) -> bool:
             wrapped = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
         if wrapped is not None:
             return is_public(wrapped)
+    if any(address in network for network in SPECIAL):
+        return False
     return address.is_global and not address.is_multicast and not address.is_reserved
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from registry import reference
 from registry.database import worker_pool
-from registry.deliveries import Deliveries
+from registry.deliveries import SWEEP, Deliveries
 from tests.registry.delivery_kit import (
     FREE,
     POINT,
@@ -121,6 +121,56 @@ async def test_of_one_endpoint_so_many_are_out_and_no_more(owner: Any, deliverie
     assert [each.webhook for each in await leased(deliveries, each=4)] == [one]
 
 
+async def test_an_endpoint_where_nothing_succeeds_has_one_out_until_something_does(
+    owner: Any, deliveries: Deliveries
+) -> None:
+    await hook(owner)
+    await log(owner, [None] * 12)
+    hung = await leased(deliveries, each=4, seconds=30)
+    assert (await settle(deliveries, "AGAIN", *hung, code="TIMEOUT", pause=3600), len(hung)) == (4, 4)
+    (one,) = await leased(deliveries, each=4, seconds=30)
+    assert await leased(deliveries, each=4, seconds=30) == []
+    await settle(deliveries, "AGAIN", one, code="TIMEOUT", pause=3600)
+    await owner.execute("UPDATE delivery SET next_at = 'epoch' WHERE tries > 0")
+    (again,) = await leased(deliveries, each=4, seconds=30)
+    assert (again.tries, await leased(deliveries, each=4, seconds=30)) == (1, []), "what is tried again counts as well"
+    await settle(deliveries, "DONE", again)
+    assert len(await leased(deliveries, each=4, seconds=30)) == 4
+
+
+async def test_one_event_that_fails_for_days_slows_down_no_other(owner: Any, deliveries: Deliveries) -> None:
+    await hook(owner)
+    await log(owner, [None] * 8)
+    (bad,) = await leased(deliveries, most=1, each=4, seconds=30)
+    await settle(deliveries, "AGAIN", bad, code="500", pause=3600)
+    (good,) = await leased(deliveries, each=4, seconds=30)
+    await settle(deliveries, "DONE", good)
+    assert len(await leased(deliveries, each=4, seconds=30)) == 4
+
+
+async def test_what_a_filter_withheld_is_no_success(owner: Any, deliveries: Deliveries) -> None:
+    await hook(owner)
+    await log(owner, [None] * 8)
+    bad, withheld = await leased(deliveries, most=2, each=4, seconds=30)
+    await settle(deliveries, "AGAIN", bad, code="TIMEOUT", pause=3600)
+    await settle(deliveries, "DONE", withheld, code="WITHHELD")
+    assert len(await leased(deliveries, each=4, seconds=30)) == 1
+
+
+async def test_who_has_least_out_goes_first_though_others_are_due_for_longer(
+    owner: Any, deliveries: Deliveries
+) -> None:
+    first = await hook(owner)
+    await log(owner, [None] * 6)
+    assert [one.webhook for one in await leased(deliveries, most=1, each=4)] == [first]
+    second = await hook(owner)
+    third = await hook(owner)
+    await log(owner, [None] * 2)
+    assert {one.webhook for one in await leased(deliveries, most=2, each=4)} == {second, third}
+    found = [one.webhook for one in await leased(deliveries, most=3, each=4)]
+    assert sorted(found) == sorted([first, second, third])
+
+
 async def test_a_lease_ends_by_itself_and_who_lost_it_settles_nothing(owner: Any, deliveries: Deliveries) -> None:
     key, young = await hook(owner), await student(owner)
     first, _ = await log(owner, [young, young])
@@ -176,6 +226,32 @@ async def test_what_was_given_a_position_while_its_endpoint_ended_is_dead_as_wel
     assert [await deliveries.sweep() for _ in range(2)] == [1, 0]
     assert (await states(owner, key), await states(owner, other)) == ({first: "DEAD"}, {first: "WAITING"})
     assert await owner.fetchval("SELECT code FROM delivery WHERE webhook = $1", key) == "DISABLED"
+
+
+async def test_the_sweep_does_not_read_what_was_delivered(owner: Any, deliveries: Deliveries) -> None:
+    key = await hook(owner, state="ACTIVE")
+    many = """INSERT INTO delivery (webhook, epoch, pos, seer, state, ended_at, code)
+        SELECT $1, 1, n, $2, 'DONE', now() - interval '8 days', '200' FROM generate_series(1, 20000) n"""
+    await owner.execute(many, key, TOWN)
+    await deliveries.end(key, "DISABLED", "GONE")
+    await owner.execute("INSERT INTO delivery (webhook, epoch, pos, seer) VALUES ($1, 2, 1, $2)", key, TOWN)
+    await owner.execute("ANALYZE delivery")
+    plan = "\n".join(row[0] for row in await owner.fetch("EXPLAIN " + SWEEP))
+    assert "Seq Scan on delivery" not in plan, plan
+    assert [await deliveries.sweep() for _ in range(2)] == [1, 0]
+    assert [await deliveries.forget(7, 15000) for _ in range(3)] == [15000, 5000, 0], "a little at a time"
+
+
+async def test_of_tests_the_latest_is_remembered_so_that_no_number_comes_twice(
+    owner: Any, deliveries: Deliveries
+) -> None:
+    key = await hook(owner)
+    told = """INSERT INTO delivery (webhook, epoch, pos, seer, state, ended_at)
+        VALUES ($1, 0, $2, $3, $4, now() - interval '8 days')"""
+    for pos, state in ((1, "DONE"), (2, "DONE"), (3, "DEAD"), (4, "DEAD")):
+        await owner.execute(told, key, pos, TOWN, state)
+    await deliveries.forget(7)
+    assert await owner.fetch("SELECT pos, state FROM delivery WHERE webhook = $1", key) == [(4, "DEAD")]
 
 
 async def test_the_order_outlives_those_who_are_erased(owner: Any, deliveries: Deliveries) -> None:

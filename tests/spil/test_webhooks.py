@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from registry.database import worker_pool
-from tests.hub_kit import codes, open_hub
+from tests.hub_kit import codes
 from tests.resolvers.access_kit import OTHER_TOWN, TOWN, Scene, open_scene
-from tests.spil.webhook_kit import OIN, Post, Sink, good_signatures, listed_to
-from tests.wire.partner_kit import Partner, reply
+from tests.spil.webhook_kit import OIN, Post, good_signatures, open_post
+from tests.wire.partner_kit import reply
 
 if TYPE_CHECKING:
     from registry.migrate import Logins
@@ -27,15 +26,8 @@ async def scene(fresh_database: str, fresh_logins: Logins) -> AsyncIterator[Scen
 
 @pytest.fixture
 async def post(scene: Scene, fresh_logins: Logins) -> AsyncIterator[Post]:
-    sink = Sink()
-    partner, pool = Partner(sink), await worker_pool(fresh_logins.worker)
-    async with partner.serving(), open_hub(fresh_logins, private=listed_to(partner)) as hub:
-        post = Post(Scene(hub, scene.owner), partner, sink, pool)
-        yield post
-        for hooks in post.hooks:
-            await hooks.close()
-    await scene.owner.execute("DELETE FROM webhook")
-    pool.terminate()
+    async with open_post(scene, fresh_logins) as made:
+        yield made
 
 
 async def test_an_event_comes_signed_thin_and_with_the_receivers_own_names(post: Post) -> None:
@@ -201,9 +193,22 @@ async def test_a_rotated_key_signs_beside_the_old_one_for_a_day(post: Post) -> N
     both, alone = post.sink.got
     assert [good_signatures(both, key) for key in (old, new["key"])] == [1, 1]
     assert [good_signatures(alone, key) for key in (old, new["key"])] == [0, 1]
+
+
+async def test_a_key_signs_for_the_day_that_was_promised_also_when_there_is_a_newer_one_again(post: Post) -> None:
+    webhook = await post.opened()
     for _ in range(2):
         await post.scene.done(TOWN, "rotateWebhookKey", "webhook { id }", webhook=webhook)
-    assert len((await post.shown(webhook))["publicKeys"]) == 2, "never more than two"
+    keys = (await post.shown(webhook))["publicKeys"]
+    assert [one["validUntil"] is None for one in keys] == [True, False, False]
+    assert codes(await post.scene.do(TOWN, "rotateWebhookKey", "webhook { id }", webhook=webhook)) == ["CONFLICT"]
+    assert (await post.shown(webhook))["publicKeys"] == keys, "never more than three"
+    await post.happen(await post.seen())
+    await post.round()
+    assert [good_signatures(post.sink.got[0], one["key"]) for one in keys] == [1, 1, 1]
+    await post.scene.owner.execute("UPDATE webhook_key SET until_at = now() WHERE n = 1")
+    await post.scene.done(TOWN, "rotateWebhookKey", "webhook { id }", webhook=webhook)
+    assert [one["key"] for one in (await post.shown(webhook))["publicKeys"]][1:] == [one["key"] for one in keys][:2]
 
 
 async def test_a_range_comes_again_with_the_ids_that_it_had(post: Post) -> None:

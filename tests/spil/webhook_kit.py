@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from cryptography.exceptions import InvalidSignature
@@ -17,14 +18,18 @@ from auth.viewer import AgreementKind
 from events.signing import Safe
 from federation.cursors import Cursors
 from federation.streaming import Streaming
+from registry.database import worker_pool
 from registry.deliveries import Deliveries
 from registry.trust import AgreementRow, PartyRow, TrustRows
 from spil.rendering import Rendering
 from spil.webhooks import Webhooks
-from tests.hub_kit import CURSOR_KEY
+from tests.hub_kit import CURSOR_KEY, open_hub
 from tests.resolvers.access_kit import SCHOOL, TOWN, Scene
 from tests.wire.partner_kit import Heard, Partner, reply
 from wire.hooks import Hooks
+
+if TYPE_CHECKING:
+    from registry.migrate import Logins
 
 OIN = "00000001999999999000"
 FIELDS = """state reason url types waiting dead lastTest verifiedAt lastDeliveredAt publicKeys { key validUntil }
@@ -164,3 +169,17 @@ class Post:
     async def due(self) -> None:
         """All that waits is due now."""
         await self.scene.owner.execute("UPDATE delivery SET next_at = now() WHERE state = 'WAITING'")
+
+
+@asynccontextmanager
+async def open_post(scene: Scene, logins: Logins) -> AsyncIterator[Post]:
+    """A receiver that is served, and a hub that lists it; no endpoint is left."""
+    sink = Sink()
+    partner, pool = Partner(sink), await worker_pool(logins.worker)
+    async with partner.serving(), open_hub(logins, private=listed_to(partner)) as hub:
+        post = Post(Scene(hub, scene.owner), partner, sink, pool)
+        yield post
+        for hooks in post.hooks:
+            await hooks.close()
+    await scene.owner.execute("DELETE FROM webhook")
+    pool.terminate()

@@ -48,6 +48,26 @@ async def test_every_other_status_is_told_and_no_redirect_followed(status: int) 
     assert len(partner.heard) == 1
 
 
+@pytest.mark.parametrize("status", ["600", "999"])
+async def test_three_digits_that_are_no_status_are_no_answer(status: str) -> None:
+    odd = f"HTTP/1.1 {status} odd\r\ncontent-length: 0\r\nretry-after: 7\r\n\r\n".encode()
+    async with Partner(always(odd)).serving() as partner:
+        hooks = Hooks(listed(partner))
+        tried = await hooks.post(url_of(partner), HEADERS, b"{}", 5)
+        await hooks.close()
+    assert (tried.code, tried.ok, tried.made) == ("UNREACHABLE", False, True)
+
+
+async def test_a_date_that_cannot_be_is_no_date_and_leaves_no_connection_behind() -> None:
+    answer = reply(503, b"", retry_after="Mon, 01 Jan 2026 00:00:00 +99999999999999999999")
+    async with Partner(always(answer)).serving() as partner:
+        hooks = Hooks(listed(partner))
+        tried = [await hooks.post(url_of(partner), HEADERS, b"{}", 5) for _ in range(3)]
+        await hooks.close()
+    assert {(one.code, one.wait) for one in tried} == {("503", None)}
+    assert partner.connections == 1
+
+
 async def test_a_status_counts_though_its_body_is_endless_or_never_ends() -> None:
     async def endless(heard: Heard) -> bytes:
         heard.writer.write(b"HTTP/1.1 200 X\r\ncontent-length: 99999999\r\n\r\n" + b"x" * (2 * CAP))

@@ -182,6 +182,13 @@ async def test_certificate_files_that_cannot_be_read_are_found_when_the_source_i
         ("2002:7f00:1::", False),
         ("64:ff9b::7f00:1", False),
         ("64:ff9b::a00:1", False),
+        ("fec0::1", False),
+        ("3fff::1", False),
+        ("192.0.0.8", False),
+        ("192.0.0.9", False),
+        ("192.88.99.1", False),
+        ("::ffff:192.88.99.1", False),
+        ("192.0.1.1", True),
     ],
 )
 def test_public_is_only_the_open_internet(address: str, public: bool) -> None:

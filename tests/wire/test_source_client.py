@@ -226,6 +226,22 @@ def test_retry_after_may_be_a_date() -> None:
     assert retry_after("Mon, 02 Nov 2026 07:00:00 GMT", lambda: now) == 0.0
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Mon, 01 Jan 2026 00:00:00 +99999999999999999999",
+        "Mon, 01 Jan 99999999999999 00:00:00 GMT",
+        "Mon, 01 Jan 2026 99999999999999999999:00:00 GMT",
+        "Mon, 99 Jan 2026 00:00:00 GMT",
+        "9" * 50,
+        "-1",
+        "",
+    ],
+)
+def test_a_retry_after_that_cannot_be_is_none(header: str) -> None:
+    assert retry_after(header) is None
+
+
 async def test_an_endless_answer_is_cut_at_the_cap() -> None:
     async def endless(heard: Heard) -> bytes:
         heard.writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
