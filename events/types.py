@@ -55,12 +55,14 @@ def _none(name: str, receivers: str, dutch: str, english: str, *more: str) -> Ev
     return EventType(name, Subject.NONE, receivers, dutch, english, more)
 
 
-LEAD = "who has the lead"
-TOLD = "the lead, the school while its guidance runs, the municipality with an open row or an agreed safety net"
+LEAD: Final = "who has the lead"
+TOLD: Final = "the lead, the school while its guidance runs, the municipality with an open row or an agreed safety net"
+TELLER: Final = f"{TOLD}, and an employer who reported it"
+PLACED: Final = f"{TOLD}, and the employer"
 TYPES: Final[tuple[EventType, ...]] = (
     _student("uitval-gemeld", TOLD, "Uitval is gemeld.", "A lost place (uitval) was reported."),
-    _student("uitval-opgepakt", TOLD, "De regie heeft de uitval opgepakt.", "The lead has picked the uitval up."),
-    _student("uitval-ingetrokken", TOLD, "De melding is ingetrokken.", "The report was withdrawn."),
+    _student("uitval-opgepakt", TELLER, "De regie heeft de uitval opgepakt.", "The lead has picked the uitval up."),
+    _student("uitval-ingetrokken", TELLER, "De melding is ingetrokken.", "The report was withdrawn."),
     _student(
         "uitval-termijn-verlopen", LEAD, "Een termijn van de uitval is verlopen.", "A term of the uitval has passed."
     ),
@@ -68,18 +70,18 @@ TYPES: Final[tuple[EventType, ...]] = (
         "loopbaangesprek-gepland", TOLD, "Een loopbaangesprek is gepland.", "A reorientation interview is planned."
     ),
     _student("vervolgstap-vastgelegd", TOLD, "De vervolgstap is vastgelegd.", "The next step was recorded."),
-    _student("plaatsing-gestart", TOLD, "Een plaatsing is gestart.", "A placement has begun."),
+    _student("plaatsing-gestart", PLACED, "Een plaatsing is gestart.", "A placement has begun."),
     _student(
         "plaatsing-eindigt-binnenkort",
         f"{LEAD}, and the employer",
         "Een plaatsing eindigt binnenkort: verlengd, eindigt of onbekend?",
         "A placement ends soon: extended, ends, unknown?",
     ),
-    _student("plaatsing-verlengd", TOLD, "Een plaatsing is verlengd.", "A placement was extended."),
-    _student("plaatsing-beeindigd", TOLD, "Een plaatsing is beëindigd.", "A placement has ended."),
+    _student("plaatsing-verlengd", PLACED, "Een plaatsing is verlengd.", "A placement was extended."),
+    _student("plaatsing-beeindigd", PLACED, "Een plaatsing is beëindigd.", "A placement has ended."),
     _student(
         "stage-afgebroken",
-        "the school, and the account manager of the help request; never a municipality",
+        "the school alone, never a municipality (the account manager comes with the help request, not built yet)",
         "Een stage is afgebroken.",
         "An internship was broken off.",
     ),
@@ -102,7 +104,10 @@ TYPES: Final[tuple[EventType, ...]] = (
         "A warm handover was accepted.",
     ),
     _student(
-        "regie-overgedragen", "the old and the new lead", "De regie is overgedragen.", "The lead has passed to another."
+        "regie-overgedragen",
+        "the old and the new lead; who gets it back, alone",
+        "De regie is overgedragen.",
+        "The lead has passed to another.",
     ),
     _student(
         "kandidaat-voorgedragen",

@@ -138,6 +138,8 @@ class Page:
     # Of a log, over the keys of a cursor, {0}, {1} ...: true, or an error of the database's. What `after` gives has the
     # cursor's first key too: its epoch.
     lives: str | None = None
+    # Of a log, one template per key: the place that `endCursor` names where nothing is left to come, which is its end.
+    end: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -198,6 +198,7 @@ _QUOTES_NAMES_ONLY = (
     "Subscription ",
     "Anonymous Subscription ",
 )
+NOT_SUPPORTED: Final = " operation is not supported by the schema."
 
 
 def _words(error: GraphQLError) -> str:
@@ -206,6 +207,9 @@ def _words(error: GraphQLError) -> str:
         return message
     if message.startswith(_QUOTES_NAMES_ONLY) and "found" not in message and "value" not in message:
         return message
+    kind = message.removeprefix("The ").removesuffix(NOT_SUPPORTED)
+    if kind in ("mutation", "subscription"):
+        return f"This contract has no {kind}s. Was a token meant to go along?"
     return "A value does not fit the type that its place asks for."
 
 

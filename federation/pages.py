@@ -124,11 +124,20 @@ class _Page:
 
     def cursor(self, alias: str) -> str:
         """A mark that becomes a sealed cursor: the keys of the row, as text."""
+        return self._sealed([f"{alias}.k{n}" for n in range(len(self.keys))])
+
+    def _sealed(self, keys: list[str]) -> str:
         if self.cursor_number is None:
             self.cursor_number = self.build.mark(Mark("cursor", self.label, path=self.build.path))
         nonce, number = self.cursor_number
-        keys = f" || {SEPARATOR_SQL} || ".join(f"{alias}.k{n}::text" for n in range(len(self.keys)))
-        return f"{nonce} || '{number}:' || {keys} || {nonce}"
+        return f"{nonce} || '{number}:' || {f' || {SEPARATOR_SQL} || '.join(f'{key}::text' for key in keys)} || {nonce}"
+
+    def end(self) -> str:
+        """What `endCursor` is of a page without rows: null, but of a log its end, where nothing was left out."""
+        if not self.entry.end or self.arguments.given(self.build.variables, "before"):
+            return "'null'"
+        place = self._sealed([f"({self.child.inside(key)})" for key in self.entry.end])
+        return f"CASE WHEN {self.size} > 0 THEN '\"' || {place} || '\"' ELSE 'null' END"
 
 
 def compile_page(
@@ -246,4 +255,5 @@ class _Parts:
         cursor = self.page.cursor("q")
         down = last != self.page.descending
         order = ", ".join(f"q.k{n}{' DESC' if down else ''}" for n in range(len(self.page.keys)))
-        return f"coalesce('\"' || (array_agg({cursor} ORDER BY {order}){self.within()})[1] || '\"', 'null')"
+        none = self.page.end() if last else "'null'"
+        return f"coalesce('\"' || (array_agg({cursor} ORDER BY {order}){self.within()})[1] || '\"', {none})"

@@ -205,6 +205,21 @@ def running_url(folder: Path | None = None) -> str | None:
     return Embedded(home, -1, pid, None).url if pid is not None and _ready(home, pid) else None
 
 
+def held_by(folder: Path) -> int | None:
+    """The process that uses the server in `folder` now, or None."""
+    try:
+        lock = os.open(folder / "lock", os.O_RDWR | os.O_CLOEXEC)
+    except OSError:  # there is none yet; who may not open it is told so when it starts
+        return None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return int(os.pread(lock, 20, 0).decode("ascii", "replace").strip() or 0)
+    finally:
+        os.close(lock)
+    return None
+
+
 def discard(folder: Path) -> bool:
     """Ends what runs in `folder` and deletes it; False, and nothing done, while a living process holds it."""
     if not folder.is_dir():

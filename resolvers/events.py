@@ -50,7 +50,18 @@ EVENT = Rows(
     joins={"told": Join("outbox", "{id} = {base.event}")},
     person="told.student",
 )
-EVENTS = Page("Event", None, BY_POSITION, lives="cursor_lives({0}, {1})")
+# Where the log ends. Who was never told anything is at its beginning; should it begin in a later epoch, after a
+# restore, then EPOCH_CHANGED says so.
+EVENTS = Page(
+    "Event",
+    None,
+    BY_POSITION,
+    lives="cursor_lives({0}, {1})",
+    end=tuple(
+        f"coalesce((SELECT h.{key} FROM stream_head h WHERE h.seer = {{viewer.seer}}), {none})"
+        for key, none in (("epoch", 1), ("pos", 0))
+    ),
+)
 
 # Subscriptions. Whoever may not know an event may not know its type: a position that is withheld passes every filter.
 _UITVAL = (

@@ -19,6 +19,8 @@ TYPE_OF = {Role.SCHOOL: "Student", Role.MUNICIPALITY: "Student", Role.SERVICE_PO
     Role.EMPLOYER: "Candidate"
 }
 
+NOT_GIVEN = "There is no such party for this purpose, or this is not yours to give."
+
 
 @dataclass(frozen=True, slots=True)
 class Held:
@@ -80,14 +82,14 @@ async def give(connection: Any, held: Held, receiver: str | None, purpose: str, 
     accept(told)
 
 
-def accept(told: str) -> None:
-    """Raises what the keeper's word for a refusal stands for."""
+def accept(told: str, sentence: str = NOT_GIVEN) -> None:
+    """Raises what the keeper's word for a refusal stands for; with this sentence, where it is not theirs to do."""
     if told == "CONSENT_MISSING":
         raise ConsentMissing
     if told == "OPEN_ALREADY":
         raise Conflict("This party sees the young person for this purpose already.")
     if told != "GIVEN":
-        raise NotFound("There is no such party for this purpose, or this is not yours to give.")
+        raise NotFound(sentence)
 
 
 async def finish(connection: Any, held: Held, seer: str, purpose: str | None) -> int:

@@ -24,6 +24,13 @@ from resolvers.held import Case, accept, hold, hold_case
 from schema.errors import BadInput, Conflict, NotFound
 
 Input = Mapping[str, Any]
+WHOSE_PLACE = (
+    "This is for whose place it is, and who sees who it is about: the own school, a municipality"
+    " (participatie), its employer."
+)
+WHO_ANSWERS = (
+    "This is for who has the lead (`student { lead }`) and for its employer; who it is about may not be yours to see."
+)
 MOST_HOURS, YEARS = 48, 6  # a week; how far a last day may lie ahead, as a whole course does
 
 
@@ -74,7 +81,7 @@ async def answer_placement_end(viewer: Viewer, connection: Any, given: Input) ->
         check_day("to", last, YEARS)
     case = await hold_case(viewer, connection, "Placement", given["placement"])
     told = await connection.fetchval("SELECT answer_placement_end($1, $2, $3, $4)", case.student, case.n, answer, last)
-    return _settled(case, told, "Nobody asks about its last day now, or it ends later than that.")
+    return _settled(case, told, "Nobody asks about its last day now, or it ends later than that.", WHO_ANSWERS)
 
 
 async def end_placement(viewer: Viewer, connection: Any, given: Input) -> str:
@@ -106,8 +113,8 @@ def _check_begin(day: date) -> None:
         raise BadInput("`from` wants a day of this year, the last or the next.")
 
 
-def _settled(case: Case, told: str, sentence: str) -> str:
+def _settled(case: Case, told: str, sentence: str, whose: str = WHOSE_PLACE) -> str:
     if told == "CONFLICT":
         raise Conflict(sentence)
-    accept(told)
+    accept(told, whose)
     return case.reference

@@ -31,11 +31,12 @@ from resolvers.below import SIGHT, id_below, lookup_below
 from resolvers.given import check_day
 from resolvers.held import Case, accept, hold_case
 from resolvers.people import OF_MANY
-from resolvers.placements import check_known, check_past
+from resolvers.placements import WHOSE_PLACE, check_known, check_past
 from schema.errors import BadInput, Conflict, NobodyHears
 
 Input = Mapping[str, Any]
 CODE = Form.CODE
+WHO_LEADS = "This is for who has the lead (`student { lead }`), and who it is about may not be yours to see."
 AHEAD = 1  # years within which an interview is planned
 DAY = "({%s} AT TIME ZONE 'Europe/Amsterdam')::date"
 
@@ -125,7 +126,7 @@ async def _report(connection: Any, case: Case, how: str, last: date | None) -> s
     )
     if row["word"] == "OPEN_ALREADY":
         raise Conflict("The loss of this place was reported already.")
-    _settled(case, row["word"])
+    _settled(case, row["word"], WHOSE_PLACE)
     return f"{case.alias}.{row['number'] or 0}"  # of an internship there is none: 0 finds nothing
 
 
@@ -137,10 +138,10 @@ async def _move(
     return _settled(case, told)
 
 
-def _settled(case: Case, told: str) -> str:
+def _settled(case: Case, told: str, whose: str = WHO_LEADS) -> str:
     if told == "CONFLICT":
         raise Conflict("The state that it is in does not lead there.")
     if told == "NOBODY":
         raise NobodyHears
-    accept(told)
+    accept(told, whose)
     return case.reference

@@ -13,7 +13,7 @@ import dataclasses
 import secrets
 import signal
 import socket
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,7 +22,7 @@ import click
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from registry.embedded import Embedded, discard
+from registry.embedded import Embedded, discard, held_by
 from registry.embedded_home import home_folder
 from schema.errors import SetUp, Unavailable
 from spil.demo_uitval import LOSSES_PATH, NotMade, losses_app, make_webhook, sending_to
@@ -48,6 +48,8 @@ OTHER_MIGRATIONS = (
 
 def run(settings: Settings, scale: float, fresh: bool, explorer: bool = False) -> None:
     """Runs the demo until a signal ends it. Raises SetUp."""
+    if settings.database_url is None:
+        _refuse_second(home_folder("demo"))
     listener = listen(settings.host, settings.port)
     steps = Steps()
     try:
@@ -64,6 +66,19 @@ def run(settings: Settings, scale: float, fresh: bool, explorer: bool = False) -
         pass  # before the loop ran: there was nothing to end but Postgres, and that has ended
     finally:
         listener.close()
+
+
+def _refuse_second(home: Path) -> None:
+    """Raises SetUp where the demo of this checkout runs already: another port would not help."""
+    holder = held_by(home)
+    if holder is None:
+        return
+    address = home / ADDRESS_FILE
+    where = f"at {address.read_text(encoding='utf-8').strip()}" if address.is_file() else "and begins"
+    raise SetUp(
+        f"This checkout's demo runs already, {where} (process {holder}). Stop it first: a checkout has one at a time."
+        " Another checkout's runs beside it, with PORT=8001."
+    )
 
 
 @contextmanager
@@ -88,6 +103,8 @@ async def _demo(
     from spil.demo_partners import partners_beside
 
     home = server.home.folder if server is not None else None
+    if home is not None:
+        (home / ADDRESS_FILE).unlink(missing_ok=True)  # of the last start
     async with partners_beside(settings.shared, home) as beginning:
         owner = server.url if server is not None else str(settings.database_url)
         await _load(owner, server, steps, scale)
@@ -101,7 +118,7 @@ async def _demo(
             parts = await _parts(settings)
         try:
             log = Log(_log_file(server))
-            app = Fork(LOSSES_PATH, losses_app(owner), _app(settings, parts, log, tokens, explorer))
+            app = Fork(LOSSES_PATH, losses_app(owner, _known(parts)), _app(settings, parts, log, tokens, explorer))
             partners = await beginning.up(cast, steps)
             await partners.join(owner, str(settings.worker_url), steps)
             await parts.sources.refresh()
@@ -124,18 +141,24 @@ def _app(settings: Settings, parts: Parts, log: Log, tokens: DemoTokens, explore
     from auth.issuer import issuer_app
     from spil.app import build_app
 
+    hub = build_app(parts, log, tokens, _explorer(tokens) if explorer else ())
+    return Fork(ISSUER_PATH, issuer_app(_issuer(settings), _known(parts)), hub)
+
+
+def _known(parts: Parts) -> Callable[[str], bool]:
+    """Whether a party key is one of the demo's, as far as can be told now."""
+
     def knows(party: str) -> bool:
         try:
             return parts.trust.knows(party)
         except Unavailable:
             return False
 
-    hub = build_app(parts, log, tokens, _explorer(tokens) if explorer else ())
-    return Fork(ISSUER_PATH, issuer_app(_issuer(settings), knows), hub)
+    return knows
 
 
 async def _ring(parts: Parts, partners: Partners, tokens: DemoTokens, steps: Steps) -> None:
-    """The municipality's events go to its receiver of this start, which is told by whom they are signed."""
+    """The municipality's events go to its receiver, which is told by whom they are signed."""
     if partners.sink is None:
         return
     actor = _followed(tokens)

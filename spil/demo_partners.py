@@ -35,6 +35,7 @@ from spil.progress import Steps
 PROGRAM: Final = CHECKOUT / "tests" / "partners" / "__main__.py"
 STANDARD: Final = "standards/vum-v3"  # below the shared fixtures
 LOG_FILE: Final = "partners.log"
+PORT_FILE: Final = "sink.port"  # in the demo's home
 PATIENCE: Final = 20.0  # seconds to start, in which an interpreter starts anew
 POSTINGS: Final = 24
 KEYS: Final = {kind: f"demo-{kind}" for kind in ("school", "municipality", "subgraph", "feed", "vum")}
@@ -202,7 +203,7 @@ async def partners_beside(shared: Path | None, home: Path | None) -> AsyncIterat
         if not PROGRAM.is_file():
             yield Beginning(None, folder, standard)
             return
-        with _listening() as listener:
+        with _listening(home) as listener:
             process = await _start(folder, standard, listener)
             place = f"127.0.0.1:{listener.getsockname()[1]}"
         try:
@@ -224,11 +225,21 @@ def _folder(home: Path | None) -> Iterator[Path]:
 
 
 @contextmanager
-def _listening() -> Iterator[socket.socket]:
-    """The sink's socket: made here, so that the hub is built with its port while the partners come up."""
+def _listening(home: Path | None) -> Iterator[socket.socket]:
+    """The sink's socket: made here, so that the hub is built with its port while the partners come up.
+
+    The port is that of the last start, if it can be had: what waits at its endpoint then comes.
+    """
+    file = home / PORT_FILE if home is not None else None
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
-        listener.bind(("127.0.0.1", 0))
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", int(file.read_text(encoding="ascii")) if file is not None else 0))
+        except (OSError, ValueError, OverflowError):  # none was kept, or another has it
+            listener.bind(("127.0.0.1", 0))
         listener.listen()
+        if file is not None:
+            file.write_text(f"{listener.getsockname()[1]}\n", encoding="ascii")
         yield listener
 
 

@@ -1,7 +1,8 @@
 """What the demo adds to show uitval: a webhook for its municipality, and the name of a place that may be lost.
 
 Laws
-1. The webhook is made with the commands that every party has. Those of earlier starts, which listen nowhere, are ended.
+1. The webhook is made with the commands that every party has. It goes on from start to start, for as long as its
+   receiver gets the same port; those of which nobody listens any more are ended.
 2. `spil serve` has none of this: who asks there which place may be lost gets 404.
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID, uuid4
 
@@ -33,7 +34,7 @@ OIN: Final = "00000001999999999000"  # fictitious, where the operator gave none
 OURS: Final = re.compile(r"http://127\.0\.0\.1:[0-9]+" + re.escape(SINK_PATH))
 UITVAL: Final = re.compile(r"Uitval:([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.([0-9a-f]{12})")
 MADE: Final = """query($after: Cursor) {
-  webhooks(first: 100, after: $after) { nodes { id url state } pageInfo { hasNextPage endCursor } }
+  webhooks(first: 100, after: $after) { nodes { id url state publicKeys { key } } pageInfo { hasNextPage endCursor } }
 }"""
 END: Final = "mutation($input: DisableWebhookInput!) { disableWebhook(input: $input) { webhook { id } } }"
 MAKE: Final = """mutation($input: CreateWebhookInput!) {
@@ -54,13 +55,22 @@ def sending_to(settings: Settings, party: str, place: str | None) -> Settings:
 
 
 async def make_webhook(engine: Engine, actor: tuple[str, str], url: str) -> list[str]:
-    """The public keys of a party's new endpoint; the demo's earlier ones are ended. Raises NotMade."""
-    viewer = _viewer(*actor)
+    """The public keys of a party's endpoint at this address, which is made where there is none.
+
+    The demo's others are ended. Raises NotMade.
+    """
+    viewer, kept = _viewer(*actor), None
     async for one in _webhooks(engine, viewer):
-        if one["state"] in ("PENDING", "ACTIVE") and OURS.fullmatch(one["url"]):
+        if one["state"] not in ("PENDING", "ACTIVE") or not OURS.fullmatch(one["url"]):
+            continue
+        if kept is None and one["url"] == url:
+            kept = one
+        else:
             await _done(engine, viewer, END, {"input": {"key": str(uuid4()), "webhook": one["id"]}})
-    made = await _done(engine, viewer, MAKE, {"input": {"key": str(uuid4()), "url": url}})
-    return [one["key"] for one in made["createWebhook"]["webhook"]["publicKeys"]]
+    if kept is None:
+        made = await _done(engine, viewer, MAKE, {"input": {"key": str(uuid4()), "url": url}})
+        kept = made["createWebhook"]["webhook"]
+    return [one["key"] for one in kept["publicKeys"]]
 
 
 async def _webhooks(engine: Engine, viewer: Viewer) -> AsyncIterator[dict[str, Any]]:
@@ -92,13 +102,18 @@ def _viewer(party: str, function: str) -> Viewer:
     return Viewer(kind.role, party, function, subject=DEMO_CLIENT, client=DEMO_CLIENT, scopes=SCOPES)
 
 
-def losses_app(owner: str) -> Starlette:
-    """Two questions of `spil report-uitval`: which place may be lost, and who heard of a loss."""
+def losses_app(owner: str, knows: Callable[[str], bool]) -> Starlette:
+    """Two questions of `spil report-uitval`: which place may be lost, and who heard of a loss.
+
+    `knows` tells whether a party key is one of the demo's.
+    """
     from registry.demo_losses import place_to_lose, who_heard
 
     async def place(request: Request) -> JSONResponse:
-        seer = f"{request.query_params.get('followed_by', '')}#{FOLLOWS}"
-        return JSONResponse(_plain(await place_to_lose(owner, seer)))
+        party = request.query_params.get("followed_by", "")
+        if not knows(party):
+            return JSONResponse({"known": False})
+        return JSONResponse({"known": True, "place": _plain(await place_to_lose(owner, f"{party}#{FOLLOWS}"))})
 
     async def heard(request: Request) -> JSONResponse:
         found = UITVAL.fullmatch(request.query_params.get("uitval", ""))

@@ -26,12 +26,15 @@ from schema.errors import (
 from wire.following import Told, follow
 
 # What each role's contract has of an event.
-PERSON: Final = "purpose forget"
+LATE: Final = "overdue { id process step lateParty dueOn }"
+PERSON: Final = f"purpose forget {LATE}"
 SELECTED: Final = {
     Role.SCHOOL: f"student {{ id }} {PERSON}",
     Role.MUNICIPALITY: f"student {{ id }} {PERSON}",
     Role.EMPLOYER: f"candidate {{ id }} {PERSON}",
     Role.SERVICE_POINT: f"candidate {{ id }} {PERSON} month opportunity {{ id }}",
+    Role.COORDINATOR: LATE,
+    Role.NATIONAL: "",
 }
 AGAIN: Final = frozenset({"TOKEN_EXPIRED", "SLOW_CONSUMER", "UNAVAILABLE", "TOO_MANY_REQUESTS"})
 MOVED: Final = frozenset({"EPOCH_CHANGED", "CURSOR_EXPIRED"})
@@ -63,7 +66,9 @@ class Following:
                     yield event
                 self.say("The stream ended.")
             except TooManyRequests as problem:
-                self.say(problem.message)
+                self.say(_with_code(problem))
+            except (Unauthenticated, Forbidden) as problem:
+                raise type(problem)(_with_code(problem)) from None
             except SourceDown:
                 if not self.away:
                     self.say("The hub cannot be reached.")
@@ -75,6 +80,8 @@ class Following:
         private = frozenset({urlsplit(self.base).netloc}) if _is_here(self.base) else frozenset()
         headers = {"authorization": f"Bearer {await self._fresh()}", "content-type": "application/json"}
         async for told in follow(f"{self.base}/graphql", self._question(), headers, private):
+            if told.event == "":  # the place where it begins, before anything else
+                self._connected()
             self.been, self.away = True, False
             if told.event == "next":
                 event = self._read(told)
@@ -82,6 +89,12 @@ class Following:
                     yield event
             if told.id:
                 self.cursor = told.id
+
+    def _connected(self) -> None:
+        if self.away:
+            self.say("The hub is back: going on where it was.")
+        elif not self.been:
+            self.say(f"Following at {self.base}.")
 
     async def _fresh(self) -> str:
         try:
@@ -92,13 +105,8 @@ class Following:
             raise
 
     def _question(self) -> bytes:
-        asked = SELECTED.get(self.role, "")
-        query = (
-            "subscription Tail($types: [EventType!], $after: Cursor)"
-            f" {{ events(types: $types, after: $after) {{ epoch pos type recorded withheld {asked} }} }}"
-        )
         variables = {"types": list(self.types) or None, "after": self.cursor}
-        return json.dumps({"query": query, "variables": variables}).encode()
+        return json.dumps({"query": document_of(self.role), "variables": variables}).encode()
 
     def _read(self, told: Told) -> dict[str, Any] | None:
         """The event; None where the hub says why it ends. Raises a SpilError that coming back would not mend."""
@@ -122,6 +130,18 @@ class Following:
             raise _refusal(code, words)
 
 
+def document_of(role: Role) -> str:
+    """What is asked, with all that this role's contract says of an event in few words."""
+    return (
+        "subscription Tail($types: [EventType!], $after: Cursor)"
+        f" {{ events(types: $types, after: $after) {{ epoch pos type recorded withheld {SELECTED[role]} }} }}"
+    )
+
+
+def _with_code(problem: SpilError) -> str:
+    return problem.message if problem.message.startswith(problem.code) else f"{problem.code}: {problem.message}"
+
+
 def _refusal(code: str, words: str) -> SpilError:
     known: dict[str, type[SpilError]] = {"FORBIDDEN": Forbidden, "UNAUTHENTICATED": Unauthenticated}
     return known.get(code, SetUp)(words)
@@ -137,8 +157,10 @@ def line_of(event: dict[str, Any]) -> str:
     if event["withheld"]:
         return f"{place:>8}  withheld: the right to know it has ended"
     about = event.get("student") or event.get("candidate") or event.get("opportunity") or {}
+    late = event.get("overdue")
     rest = [
         about.get("id"),
+        late and f"{late['lateParty']} {late['process']} {late['step']}, due on {late['dueOn']}",
         event.get("forget") and f"forget {event['forget']}",
         event.get("purpose"),
         event.get("month"),

@@ -212,7 +212,7 @@ def read(environ: Mapping[str, str]) -> Settings:
         except ValueError as problem:
             problems.append(f"{knob.name} {problem}")
     known = {knob.name for knob in KNOBS}
-    elsewhere = {"SPIL_TEST_DATABASE_URL"}
+    elsewhere = {"SPIL_TEST_DATABASE_URL", "SPIL_TOKEN"}  # of the tests, and of `spil events tail`
     problems += [
         f"{name} is no setting of Spil"
         for name in sorted(environ)

@@ -52,17 +52,32 @@ def tail(
     if kind is None:
         raise SetUp("There is no party of that form. Such as: municipality:GM0796, school:18BR00, employer:90000001.")
     base = (url or default_address(read(os.environ).port)).rstrip("/")
-
     following = Following(
         base,
         kind.role,
         partial(_token, base, (party, duty), token_file),
         _aside,
-        (types or "").replace(",", " ").split(),
+        _types(types),
         after,
     )
 
     _print(following, as_json)
+
+
+def _types(given: str | None) -> list[str]:
+    """The types that were named; none of them: all. Raises BadInput."""
+    from events.types import TYPES
+    from schema.errors import BadInput
+
+    if given is None:
+        return []
+    known = [one.name.upper().replace("-", "_") for one in TYPES]
+    names = given.replace(",", " ").split()
+    wrong = [name for name in names if name not in known]
+    if wrong or not names:
+        said = f"There is no type {', '.join(wrong)}." if wrong else "--types names none."
+        raise BadInput(f"BAD_INPUT: {said} There are: {', '.join(known)}.")
+    return names
 
 
 def _print(following: Following, as_json: bool) -> None:

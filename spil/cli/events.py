@@ -60,6 +60,7 @@ def renew(party: str | None, yes: bool, as_json: bool) -> None:
       spil events renew --party municipality:GM0796
     """
     from registry.event_epochs import renew_epochs
+    from schema.errors import NotFound
     from spil.cli import finish
     from spil.cli.administration import database, kind_of, show
 
@@ -69,4 +70,6 @@ def renew(party: str | None, yes: bool, as_json: bool) -> None:
     if not yes:
         click.confirm("A new epoch for " + ("every stream?" if party is None else "its streams?"), abort=True, err=True)
     rows = finish(renew_epochs(url, party))
+    if party is not None and not rows:
+        raise NotFound("This party has no stream here: there is no such party, or it was never told anything.")
     show(rows, ("seer", "was_epoch", "was_pos", "epoch"), as_json)

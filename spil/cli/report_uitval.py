@@ -20,6 +20,7 @@ NONE_LEFT = (
     "No place is left to lose: of nobody whom this party follows. Another municipality may have one (--followed-by);"
     " `scripts/demo --fresh` begins anew."
 )
+NO_SUCH = "There is no such party here. A municipality's key is such as: municipality:GM0796."
 LOST_MEANWHILE = "That place was reported as lost a moment ago, by another one. Try again."
 ANSWER = 262_144  # bytes
 
@@ -53,7 +54,10 @@ async def _report(base: str, town: str) -> None:
     from schema.errors import SetUp
     from spil.cli.token import ask
 
-    place = await _asked(base, "place", followed_by=town)
+    found = await _asked(base, "place", followed_by=town) or {}
+    if not found.get("known"):
+        raise SetUp(NO_SUCH)
+    place = found["place"]
     if place is None:
         raise SetUp(NONE_LEFT)
     token = await ask(base, place["party"], place["function"], None, None)
@@ -114,9 +118,12 @@ def _told(heard: dict[str, Any] | None) -> str:
     if heard is None:
         return "Who heard it is not known any more."
     parties = [f"{one} (has the lead)" if one == heard["lead"] else one for one in heard["parties"]]
-    told = f"Told: {', '.join(parties)}. The employer is not told who."
-    point = heard["service_point"]
-    return f"{told}\n{point} learns that a place is free, not whose." if point else told
+    lines = [f"Told: {', '.join(parties)}. The employer is not told who."]
+    if heard["service_point"]:
+        lines.append(f"{heard['service_point']} learns that a place is free, not whose.")
+    if heard["lead"]:
+        lines.append(f"Next: {heard['lead']} picks it up within two office days, by `acknowledgeUitval`.")
+    return "\n".join(lines)
 
 
 def _indented(text: str) -> str:

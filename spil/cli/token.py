@@ -7,6 +7,8 @@ from collections.abc import Mapping
 
 import click
 
+ANSWER = 65_536  # bytes
+
 
 @click.command()
 @click.option("--party", required=True, help="The party's key, such as municipality:GM0796.")
@@ -41,22 +43,40 @@ def default_address(port: int) -> str:
 
 
 async def ask(base: str, party: str, function: str, purpose: str | None, scope: str | None) -> str:
-    """A token of the demo's issuer. Raises SetUp."""
+    """A token of the demo's issuer. Raises SetUp, or BadInput for what nobody has."""
     from urllib.parse import urlsplit
 
     from auth import issuer
-    from schema.errors import SetUp, SourceDown, SourceTimeout
+    from auth.viewer import SCOPES
+    from schema.errors import BadInput, SetUp, SourceDown, SourceTimeout
     from spil.demo import ISSUER_PATH
     from wire.client import post_form
 
-    place = urlsplit(base).netloc
+    if not set((scope or "").split()) <= SCOPES:
+        raise BadInput(f"A scope is one or more of: {' '.join(sorted(SCOPES))}.")
+    private = frozenset({urlsplit(base).netloc})
 
     async def post(target: str, form: Mapping[str, str]) -> bytes:
-        return await post_form(target, form, deadline=5, cap=65_536, allow_private=frozenset({place}))
+        return await post_form(target, form, deadline=5, cap=ANSWER, allow_private=private)
 
     try:
         return await issuer.token(base + ISSUER_PATH, party, function, post=post, purpose=purpose, scope=scope)
     except (SourceDown, SourceTimeout):
-        raise SetUp(
-            f"No token: no demo answers at {base}, or it does not know this party. Start scripts/demo, or give --url."
-        ) from None
+        if await _answers(base + ISSUER_PATH, private):
+            raise SetUp(
+                f"No token: the demo at {base} does not know {party}. `scripts/spil parties list` shows whom it knows."
+            ) from None
+        raise SetUp(f"No token: no demo answers at {base}. Start scripts/demo, or give --url.") from None
+
+
+async def _answers(issuer_url: str, private: frozenset[str]) -> bool:
+    """Whether the issuer of a demo is there."""
+    from auth.keys import DISCOVERY
+    from schema.errors import SourceDown, SourceTimeout
+    from wire.client import fetch_json_bytes
+
+    try:
+        await fetch_json_bytes(issuer_url + DISCOVERY, deadline=5, cap=ANSWER, allow_private=private)
+    except (SourceDown, SourceTimeout):
+        return False
+    return True

@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 
 from tests.hub_kit import codes
-from tests.resolvers.access_kit import EMPLOYER, POINT, SCHOOL, TOWN, Scene, open_scene, today
+from tests.resolvers.access_kit import EMPLOYER, OTHER_SCHOOL, POINT, SCHOOL, TOWN, Scene, open_scene, today
 from tests.resolvers.uitval_kit import UITVAL, Placed, placed, presumed, report, sequenced, told
 
 if TYPE_CHECKING:
@@ -151,3 +151,56 @@ async def test_what_is_left_of_an_old_epoch_is_read_and_then_the_new_one_is_name
     finally:
         await scene.owner.execute("DELETE FROM event_log WHERE seer = $1 AND epoch > $2", SCHOOL, before["epoch"])
         await scene.owner.execute("UPDATE stream_head SET epoch = $2, pos = $3 WHERE seer = $1", SCHOOL, *before)
+
+
+END = """query Q($a: Cursor, $b: Cursor, $n: Int) {
+  events(last: $n, after: $a, before: $b) { pageInfo { startCursor endCursor } }
+}"""
+
+
+async def ends(scene: Scene, seer: str, n: int = 1, **where: str) -> tuple[str | None, str | None]:
+    """Where a page of the log begins and ends."""
+    body = await scene.hub.ask(seer, END, {"n": n, **where})
+    assert "errors" not in body, body
+    info = body["data"]["events"]["pageInfo"]
+    return info["startCursor"], info["endCursor"]
+
+
+async def test_who_was_never_told_anything_begins_exactly_where_its_log_does(scene: Scene) -> None:
+    """The recipe of docs/streams.md, and then the first event that there is."""
+    assert await scene.owner.fetchval("SELECT count(*) FROM stream_head WHERE seer = $1", OTHER_SCHOOL) == 0
+    start, end = await ends(scene, OTHER_SCHOOL)
+    assert start is None
+    assert end is not None
+    assert await ends(scene, OTHER_SCHOOL, a=end) == (None, end)
+    await scene.owner.execute(
+        "INSERT INTO outbox (type, subject_kind, seers)"
+        " VALUES ('nl.arbeidstoeleiding.termijn-overschreden.v1', 'NONE', ARRAY[$1])",
+        OTHER_SCHOOL,
+    )
+    await sequenced(scene)
+    body = await scene.hub.ask(OTHER_SCHOOL, GO_ON, {"c": end})
+    assert [node["pos"] for node in body["data"]["events"]["nodes"]] == [1]
+
+
+async def test_an_empty_page_of_the_log_ends_where_the_log_does_and_never_passes_anything_over(scene: Scene) -> None:
+    await story(scene)
+    first, *_, last = await told(scene, SCHOOL)
+    assert await ends(scene, SCHOOL, a=last["cursor"]) == (None, last["cursor"])
+    assert await ends(scene, SCHOOL, 0) == (None, None)
+    assert await ends(scene, SCHOOL, 0, a=first["cursor"]) == (None, None)
+    assert await ends(scene, SCHOOL, b=first["cursor"]) == (None, None)
+    await scene.owner.execute("UPDATE stream_head SET epoch = epoch + 1, pos = 0 WHERE seer = $1", SCHOOL)
+    try:
+        over = await scene.hub.ask(SCHOOL, GO_ON, {"c": last["cursor"]})
+        begin = over["errors"][0]["extensions"]["cursor"]
+        assert await ends(scene, SCHOOL, a=begin) == (None, begin)
+    finally:
+        await scene.owner.execute(
+            "UPDATE stream_head SET epoch = epoch - 1, pos = $2 WHERE seer = $1", SCHOOL, last["pos"]
+        )
+
+
+async def test_an_empty_page_of_any_other_list_has_no_cursor(scene: Scene) -> None:
+    body = await scene.hub.ask(OTHER_SCHOOL, "{ uitvallen(first: 1) { pageInfo { startCursor endCursor } } }")
+    assert body["data"]["uitvallen"]["pageInfo"] == {"startCursor": None, "endCursor": None}

@@ -112,7 +112,9 @@ async def test_no_answer_is_taken_before_it_is_asked_nor_of_who_may_not(scene: S
     body = await scene.hub.ask(TOWN, "{ placements(first: 100) { nodes { id student { id } } } }")
     known = await scene.known(who.key, TOWN)
     (its,) = [one["id"] for one in body["data"]["placements"]["nodes"] if one["student"]["id"] == known]
-    assert codes(await answer(scene, TOWN, its, "ENDS")) == ["NOT_FOUND"], "it sees the place and does not lead"
+    refused = await answer(scene, TOWN, its, "ENDS")
+    assert codes(refused) == ["NOT_FOUND"], "it sees the place and does not lead"
+    assert "who has the lead" in refused["errors"][0]["message"]
     assert codes(await answer(scene, OTHER_TOWN, who.placement, "ENDS")) == ["NOT_FOUND"]
     assert codes(await answer(scene, SCHOOL, who.placement, "EXTENDED")) == ["BAD_INPUT"]
     assert codes(await answer(scene, SCHOOL, who.placement, "ENDS", to=str(LAST))) == ["BAD_INPUT"]

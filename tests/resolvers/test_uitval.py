@@ -122,7 +122,18 @@ async def test_who_is_not_the_lead_moves_nothing(scene: Scene) -> None:
     await scene.reason(who.key, TOWN, "CONTINUE_SUPPORT", "IDENTIFIED")
     await report(scene, SCHOOL, who.placement)
     *_, last = await told(scene, TOWN)
-    assert codes(await scene.do(TOWN, "acknowledgeUitval", UITVAL, uitval=last["case"]["id"])) == ["NOT_FOUND"]
+    known = last["case"]["id"]
+    for name, more in (
+        ("acknowledgeUitval", {}),
+        ("planInterview", {"on": str(today())}),
+        ("recordNextStep", {"step": "LEERLIJN"}),
+        ("closeUitval", {}),
+        ("withdrawUitval", {}),
+        ("confirmUitval", {"how": "MOVED"}),
+    ):
+        body = await scene.do(TOWN, name, UITVAL, uitval=known, **more)
+        assert codes(body) == ["NOT_FOUND"], name
+        assert body["errors"][0]["message"].startswith("This is for who has the lead (`student { lead }`)"), name
     assert codes(await scene.do(OTHER_TOWN, "acknowledgeUitval", UITVAL, uitval=last["case"]["id"])) == ["NOT_FOUND"]
 
 

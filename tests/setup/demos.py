@@ -34,14 +34,14 @@ class Clone:
         noted = self.home / "data" / "postmaster.pid"
         return int(noted.read_text(encoding="utf-8").split()[0]) if noted.exists() else None
 
-    def script(self, name: str, *arguments: str, port: int = 8000) -> subprocess.CompletedProcess[str]:
-        """Runs a script of the clone to its end."""
+    def script(self, name: str, *arguments: str, port: int = 8000, **environ: str) -> subprocess.CompletedProcess[str]:
+        """Runs a script of the clone to its end. `environ`: variables beside."""
         return subprocess.run(
             [str(self.path / "scripts" / name), *arguments],
             check=False,
             capture_output=True,
             text=True,
-            env=environment(port),
+            env=environment(port) | environ,
             cwd="/",
             timeout=PATIENCE,
         )

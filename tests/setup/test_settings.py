@@ -57,6 +57,10 @@ def test_a_number_is_written_in_digits(text: str) -> None:
         read({"SPIL_POOL_SIZE": text})
 
 
+def test_the_token_of_a_command_is_no_unknown_setting() -> None:
+    assert read({"SPIL_TOKEN": "x.y.z"}) == read({})
+
+
 def test_secrets_are_not_shown_by_repr() -> None:
     settings = read({"SPIL_CURSOR_KEY": KEY, "SPIL_GATEWAY_URL": "postgresql://login:sesame@db/spil"})
     assert "sesame" not in repr(settings)

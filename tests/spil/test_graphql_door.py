@@ -71,6 +71,14 @@ async def test_a_refused_request_is_400_or_200_by_its_media_type(hub: Hub, query
     assert "data" not in new.json()
 
 
+@pytest.mark.parametrize("kind", ["subscription", "mutation"])
+async def test_what_the_public_contract_does_not_have_asks_for_a_token(hub: Hub, kind: str) -> None:
+    answer = await hub.ask(f"{kind} {{ uitval {{ pos }} }}")
+    assert codes(answer) == ["INVALID_DOCUMENT"]
+    (error,) = answer.json()["errors"]
+    assert error["message"] == f"This contract has no {kind}s. Was a token meant to go along?"
+
+
 async def test_an_error_of_a_field_keeps_its_status_and_its_path(hub: Hub) -> None:
     answer = await hub.ask('{ here: school(brin: "nope") { name } }', accept=RESPONSE)
     assert answer.status_code == 200

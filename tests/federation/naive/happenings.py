@@ -49,7 +49,11 @@ def _position(eyes: Eyes, row: Row) -> Thing:
 
 
 def events(eyes: Eyes, row: Row, a: dict[str, Any]) -> Any:
-    return page(eyes, LOG, positions(eyes), {"POS": BY_POSITION}, a)
+    found = page(eyes, LOG, positions(eyes), {"POS": BY_POSITION}, a)
+    if a.get("before") is None and 0 not in (a.get("first"), a.get("last")):
+        head = eyes.world.one("stream_head", "seer", eyes.seer) or {"epoch": 1, "pos": 0}
+        found.end = mark(eyes, f"{LOG}:POS:ASC", (head["epoch"], head["pos"]))
+    return found
 
 
 def if_told(give: Callable[[Row], Any]) -> Give:

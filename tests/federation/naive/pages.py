@@ -2,7 +2,8 @@
 
 Documented choices of the engine: the default page is 20; hasPreviousPage of a page read forward says that `after` was
 given (mirrored backward); DESC turns all keys, the tie-break too; what has no date comes last in ASC; texts sort by
-code point; cursors of an empty page are null. A cursor is a place in the list: it need not be a row of it.
+code point; cursors of an empty page are null, but for the end of a log. A cursor is a place in the list: it need not be
+a row of it.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ class Slice:
     total: int
     has_next: bool
     has_previous: bool
+    end: str | None = None  # of a log: the place that an empty page ends at
 
 
 def page(

@@ -49,6 +49,7 @@ TABLES = (
     "figure_overdue",
     "outbox",
     "event_log",
+    "stream_head",
     "webhook",
     "webhook_key",
     "delivery",

@@ -114,5 +114,5 @@ def _of_slice(page: Slice, name: str) -> Any:
         "hasNextPage": page.has_next,
         "hasPreviousPage": page.has_previous,
         "startCursor": page.edges[0].cursor if page.edges else None,
-        "endCursor": page.edges[-1].cursor if page.edges else None,
+        "endCursor": page.edges[-1].cursor if page.edges else page.end,
     }
