@@ -21,6 +21,7 @@ ALTER TABLE placement ADD COLUMN said_to_on date;
 COMMENT ON COLUMN placement.said_to_on IS 'the end that the school''s own system said last; infinity: none. Null: it said nothing yet';
 
 GRANT SELECT (subject_kind) ON outbox TO "@db@_keeper";
+GRANT UPDATE (ends_at) ON access TO "@db@_keeper";   -- a reason that goes on is the same one
 
 DROP TRIGGER uitval_made ON uitval;                  -- every uitval begins SIGNALLED
 DROP TRIGGER lead_left ON lead;                      -- pass_lead does it, in the same statement
@@ -116,6 +117,51 @@ BEGIN
 END
 $step$;
 
+CREATE OR REPLACE FUNCTION keep_placement_reasons(young uuid, number integer) RETURNS void
+    LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp AS $step$
+DECLARE
+    placed placement;
+    until timestamptz;
+    had jsonb;
+BEGIN
+    SELECT * INTO placed FROM placement p WHERE p.student = young AND p.n = number;
+    until := coalesce(day_start(placed.to_on + 1), 'infinity');
+    WITH wanted AS MATERIALIZED (
+        SELECT 'employer:' || placed.employer || '#mentor' AS seer, 'GIVEN_NAME' AS tier,
+               CASE WHEN is_internship(placed.kind) THEN 'STAGE' ELSE 'EMPLOYMENT' END AS purpose,
+               coalesce(day_start(placed.to_on + 57), 'infinity') AS ends_at
+        FROM party p WHERE p.key = 'employer:' || placed.employer AND p.from_at <= now() AND p.until_at > now()
+          AND coalesce(day_start(placed.to_on + 57), 'infinity') > now()
+        UNION ALL
+        SELECT o.service_point || '#matching', 'TRACE', 'PLACED_FROM', until
+        FROM opportunity o WHERE o.id = placed.opportunity AND placed.state <> 'ENDED' AND until > now()
+          AND o.service_point || '#matching' ~ '^servicepoint:[A-Z0-9-]+#matching$'
+    ), open AS MATERIALIZED (
+        SELECT a.id, a.seer, a.purpose, a.ends_at, w.ends_at AS goes_on_until
+        FROM access a LEFT JOIN wanted w ON (w.seer, w.purpose) = (a.seer, a.purpose) AND a.ends_at > now()
+        WHERE a.student = young AND a.case_type = 'PLACEMENT' AND a.case_n = number AND a.ended_at = 'infinity'
+          AND a.purpose IN ('STAGE', 'EMPLOYMENT', 'PLACED_FROM')
+    ), changed AS (                                  -- the same reason, until another day; or none any more
+        UPDATE access a SET ends_at = coalesce(o.goes_on_until, a.ends_at),
+            ended_at = CASE WHEN o.goes_on_until IS NULL THEN now() ELSE a.ended_at END
+        FROM open o WHERE a.id = o.id AND o.goes_on_until IS DISTINCT FROM o.ends_at
+    ), added AS (
+        INSERT INTO access (seer, student, tier, purpose, case_type, case_n, granted_by, ends_at)
+            SELECT w.seer, young, w.tier, w.purpose, 'PLACEMENT', number, acting_seer(), w.ends_at FROM wanted w
+            WHERE NOT EXISTS (SELECT FROM open o WHERE (o.seer, o.purpose) = (w.seer, w.purpose) AND o.goes_on_until IS NOT NULL)
+    )
+    SELECT jsonb_object_agg(o.seer, o.purpose) INTO had FROM open o WHERE o.goes_on_until IS NULL AND o.ends_at > now();
+    IF had IS NOT NULL THEN                          -- who sees them no more
+        INSERT INTO outbox (type, subject_kind, student, case_type, case_n, seers, details)
+            SELECT 'nl.arbeidstoeleiding.toegang-beeindigd.v1', 'ENDING', young, 'PLACEMENT', number, ARRAY[h.key],
+                   jsonb_build_object('purpose', h.value)
+            FROM jsonb_each_text(had) h
+            WHERE NOT EXISTS (SELECT FROM access a WHERE a.student = young AND a.seer = h.key AND a.ended_at = 'infinity' AND a.ends_at > now())
+            ORDER BY h.key;
+    END IF;
+END
+$step$;
+
 CREATE OR REPLACE FUNCTION close_placement(young uuid, number integer, last_day date) RETURNS void
     LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp AS $step$
 DECLARE
@@ -154,7 +200,9 @@ BEGIN
             FROM access_rule r WHERE r.purpose = 'SAFETY_NET';
         UPDATE safety_net x SET used_at = now() WHERE x.student = young AND x.n = net.n;
     END IF;
-    PERFORM pass_lead(young, now());
+    IF cardinality(seeing_lead(young)) = 0 THEN
+        PERFORM pass_lead(young, now());
+    END IF;
     told := followers(young, false);
     IF cardinality(told) = 0 THEN
         RETURN 'NOBODY';

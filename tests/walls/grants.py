@@ -144,7 +144,7 @@ INSERT: Said = {
 }
 _KEPT = {
     "sight": "*",
-    "access": "ended_at",
+    "access": "ends_at ended_at",
     "consent": "withdrawn_at withdrawn_by",
     "lead": "until_at",
     "link": "until_at",
