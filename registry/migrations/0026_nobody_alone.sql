@@ -2,7 +2,7 @@
 --        that a withdrawal or a harvest turned into something it was not, and an event at the door that was done to another loss
 -- locks  uitval and placement, briefly (a column each)
 -- undo   the functions as 0010_access.sql, 0015_uitval.sql, 0016_webhooks.sql, 0017_clocks.sql, 0021_silence.sql, 0023_fresh_eyes.sql,
---        0024_replayed.sql and 0025_told_and_offered.sql have them, lapse_lead and lead_closed with its trigger lead_left too;
+--        0024_replayed.sql and 0025_told_and_offered.sql have them, lapse_lead, hold, and lead_closed with its trigger lead_left too;
 --        DROP FUNCTION pass_lead, signal_uitval, asked_until, uitval_meant, placement_moved, knows_today; the columns was_state of uitval
 --        and said_to_on of placement
 --
@@ -82,6 +82,24 @@ BEGIN
     RETURN NULL;
 END
 $step$;
+
+-- It no longer says whether who acts has the lead: nobody read it, and each function that wants it asks for itself.
+DROP FUNCTION hold(uuid);
+CREATE FUNCTION hold(pseudonym uuid) RETURNS TABLE (student uuid, own_school boolean, age_band text)
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $step$
+DECLARE
+    young uuid;
+BEGIN
+    SELECT t.student INTO young FROM sight t WHERE t.seer = acting_seer() AND t.alias = pseudonym AND t.seen_until > now();
+    PERFORM FROM student s WHERE s.id = young FOR NO KEY UPDATE;
+    RETURN QUERY
+        SELECT t.student, guides(young), CASE WHEN guides(young) THEN p.age_band END
+        FROM sight t LEFT JOIN student_profile p ON p.student = t.student
+        WHERE t.seer = acting_seer() AND t.student = young AND t.seen_until > now();
+END
+$step$;
+REVOKE ALL ON FUNCTION hold(uuid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION hold(uuid) TO "@db@_command";
 
 -- ---- placements and losses
 

@@ -1,10 +1,11 @@
-"""What tests of live fields share: a hub whose young people are known to partners on real sockets."""
+"""What these tests share: a hub whose young people are known to partners on real sockets, and the worker's login."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import asyncpg
 import pytest
 
 from registry import reference
@@ -41,3 +42,11 @@ async def partners(people: People, switch: Switch) -> AsyncIterator[Partners]:
         switch.partners = one
         yield one
         switch.partners = None
+
+
+@pytest.fixture(scope="module")
+async def worker(fresh_logins: Logins) -> AsyncIterator[Any]:
+    """The login of the deliverer and its clocks."""
+    connection = await asyncpg.connect(fresh_logins.worker)
+    yield connection
+    await connection.close()

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import asyncpg
 import pytest
 
 from tests.hub_kit import codes
@@ -45,13 +44,6 @@ async def scene(made: Scene) -> Scene:
     """Without what an earlier test left."""
     await made.owner.execute("DELETE FROM student; DELETE FROM overdue; DELETE FROM figure_overdue")
     return made
-
-
-@pytest.fixture(scope="module")
-async def worker(fresh_logins: Logins) -> AsyncIterator[Any]:
-    connection = await asyncpg.connect(fresh_logins.worker)
-    yield connection
-    await connection.close()
 
 
 async def lost(scene: Scene) -> tuple[Placed, str]:

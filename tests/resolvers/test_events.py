@@ -12,8 +12,8 @@ from uuid import uuid4
 import pytest
 
 from tests.hub_kit import codes
-from tests.resolvers.access_kit import EMPLOYER, OTHER_SCHOOL, POINT, SCHOOL, TOWN, Scene, open_scene, today
-from tests.resolvers.uitval_kit import UITVAL, Placed, placed, presumed, report, sequenced, told
+from tests.resolvers.access_kit import EMPLOYER, OTHER_SCHOOL, POINT, SCHOOL, TOWN, Scene, today
+from tests.resolvers.uitval_kit import UITVAL, Placed, open_places, placed, presumed, report, sequenced, told
 
 if TYPE_CHECKING:
     from registry.migrate import Logins
@@ -24,8 +24,7 @@ GO_ON = "query Q($c: Cursor) { events(after: $c) { nodes { pos } } }"
 
 @pytest.fixture(scope="module")
 async def scene(fresh_database: str, fresh_logins: Logins) -> AsyncIterator[Scene]:
-    async with open_scene(fresh_database, fresh_logins) as made:
-        await made.owner.execute("INSERT INTO employer (kvk, name) VALUES ('90000001', 'Bakkerij De Proef')")
+    async with open_places(fresh_database, fresh_logins) as made:
         yield made
 
 

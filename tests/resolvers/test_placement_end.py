@@ -7,12 +7,11 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-import asyncpg
 import pytest
 
 from tests.hub_kit import codes
-from tests.resolvers.access_kit import EMPLOYER, OTHER_TOWN, SCHOOL, TOWN, Scene, open_scene, today
-from tests.resolvers.uitval_kit import KVK, UITVAL, Placed, placed, told, types_about
+from tests.resolvers.access_kit import EMPLOYER, OTHER_TOWN, SCHOOL, TOWN, Scene, today
+from tests.resolvers.uitval_kit import KVK, UITVAL, Placed, noon, open_places, placed, told, types_about
 
 if TYPE_CHECKING:
     from registry.migrate import Logins
@@ -25,20 +24,8 @@ ENDS_SOON, REPORTED, ENDED = "plaatsing-eindigt-binnenkort", "uitval-gemeld", "p
 
 @pytest.fixture(scope="module")
 async def scene(fresh_database: str, fresh_logins: Logins) -> AsyncIterator[Scene]:
-    async with open_scene(fresh_database, fresh_logins) as made:
-        await made.owner.execute("INSERT INTO employer (kvk, name) VALUES ('90000001', 'Bakkerij De Proef')")
+    async with open_places(fresh_database, fresh_logins) as made:
         yield made
-
-
-@pytest.fixture(scope="module")
-async def worker(fresh_logins: Logins) -> AsyncIterator[Any]:
-    connection = await asyncpg.connect(fresh_logins.worker)
-    yield connection
-    await connection.close()
-
-
-def noon(day: date) -> datetime:
-    return datetime.combine(day, time(12), ZoneInfo("Europe/Amsterdam"))
 
 
 async def tick(worker: Any, who: Placed, day: date) -> int:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.hub_kit import codes
-from tests.resolvers.access_kit import EMPLOYER, OTHER_TOWN, POINT, SCHOOL, TOWN, Scene, open_scene, today
-from tests.resolvers.uitval_kit import UITVAL, placed, presumed, report, sequenced, told, types_about
+from tests.resolvers.access_kit import EMPLOYER, OTHER_TOWN, POINT, SCHOOL, TOWN, Scene, today
+from tests.resolvers.uitval_kit import UITVAL, open_places, placed, presumed, report, sequenced, told, types_about
 
 if TYPE_CHECKING:
     from registry.migrate import Logins
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 async def scene(fresh_database: str, fresh_logins: Logins) -> AsyncIterator[Scene]:
-    async with open_scene(fresh_database, fresh_logins) as made:
-        await made.owner.execute("INSERT INTO employer (kvk, name) VALUES ('90000001', 'Bakkerij De Proef')")
+    async with open_places(fresh_database, fresh_logins) as made:
         yield made
 
 

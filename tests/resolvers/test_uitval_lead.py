@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
-import asyncpg
 import pytest
 
 from tests.hub_kit import codes
-from tests.resolvers.access_kit import EMPLOYER, OTHER_TOWN, SCHOOL, TOWN, Scene, open_scene, today
-from tests.resolvers.uitval_kit import UITVAL, Placed, own_id, placed, report, types_about
+from tests.resolvers.access_kit import EMPLOYER, OTHER_TOWN, SCHOOL, TOWN, Scene, today
+from tests.resolvers.uitval_kit import UITVAL, Placed, noon, open_places, own_id, placed, report, types_about
 
 if TYPE_CHECKING:
     from registry.migrate import Logins
@@ -24,22 +22,12 @@ TO_TOWN = {"party": "municipality:GM0796", "function": "participatie"}
 
 @pytest.fixture(scope="module")
 async def scene(fresh_database: str, fresh_logins: Logins) -> AsyncIterator[Scene]:
-    async with open_scene(fresh_database, fresh_logins) as made:
-        await made.owner.execute("INSERT INTO employer (kvk, name) VALUES ('90000001', 'Bakkerij De Proef')")
+    async with open_places(fresh_database, fresh_logins) as made:
         yield made
 
 
-@pytest.fixture(scope="module")
-async def worker(fresh_logins: Logins) -> AsyncIterator[Any]:
-    connection = await asyncpg.connect(fresh_logins.worker)
-    yield connection
-    await connection.close()
-
-
 async def tick(worker: Any, who: Placed, day: date) -> None:
-    await worker.fetchval(
-        "SELECT clocks_tick($1, $2)", who.key, datetime.combine(day, time(12), ZoneInfo("Europe/Amsterdam"))
-    )
+    await worker.fetchval("SELECT clocks_tick($1, $2)", who.key, noon(day))
 
 
 async def net(scene: Scene, who: Placed) -> None:

@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from datetime import date, datetime, time, timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
-import asyncpg
 import pytest
 
 from registry.harvest_endings import END
 from registry.harvest_students import CHANGE_PLACEMENTS, MOVED
 from tests.hub_kit import codes
-from tests.resolvers.access_kit import EMPLOYER, POINT, SCHOOL, TOWN, Scene, open_scene, today
-from tests.resolvers.uitval_kit import KVK, UITVAL, Placed, own_id, placed, report, sequenced, types_about
+from tests.resolvers.access_kit import EMPLOYER, POINT, SCHOOL, TOWN, Scene, today
+from tests.resolvers.uitval_kit import (
+    KVK,
+    UITVAL,
+    Placed,
+    noon,
+    open_places,
+    own_id,
+    placed,
+    report,
+    sequenced,
+    types_about,
+)
 
 if TYPE_CHECKING:
     from registry.migrate import Logins
@@ -26,21 +35,12 @@ FREE = "plaats-vrijgekomen"
 
 @pytest.fixture(scope="module")
 async def scene(fresh_database: str, fresh_logins: Logins) -> AsyncIterator[Scene]:
-    async with open_scene(fresh_database, fresh_logins) as made:
-        await made.owner.execute("INSERT INTO employer (kvk, name) VALUES ('90000001', 'Bakkerij De Proef')")
+    async with open_places(fresh_database, fresh_logins) as made:
         yield made
 
 
-@pytest.fixture(scope="module")
-async def worker(fresh_logins: Logins) -> AsyncIterator[Any]:
-    connection = await asyncpg.connect(fresh_logins.worker)
-    yield connection
-    await connection.close()
-
-
 async def tick(worker: Any, who: Placed, day: date) -> None:
-    noon = datetime.combine(day, time(12), ZoneInfo("Europe/Amsterdam"))
-    await worker.fetchval("SELECT clocks_tick($1, $2)", who.key, noon)
+    await worker.fetchval("SELECT clocks_tick($1, $2)", who.key, noon(day))
 
 
 async def losses(scene: Scene, who: Placed) -> list[tuple[Any, ...]]:
@@ -61,8 +61,8 @@ async def withdraw(scene: Scene, who: Placed, number: int = 1) -> Any:
 
 async def harvested(worker: Any, who: Placed, ends: date | None) -> None:
     """The school's own system tells of the placement again."""
-    said = {"kind": "WERK", "employer_kvk": KVK, "from_on": str(today() - timedelta(days=30))}
-    said |= {"to_on": ends and str(ends), "hours": None, "leads_to": None}  # type: ignore[dict-item]
+    said: dict[str, str | None] = {"kind": "WERK", "employer_kvk": KVK, "from_on": str(today() - timedelta(days=30))}
+    said |= {"to_on": str(ends) if ends else None, "hours": None, "leads_to": None}
     async with worker.transaction():
         for row in await worker.fetch(CHANGE_PLACEMENTS, json.dumps([{"id": str(who.key), "placements": [said]}])):
             if row["moved"]:

@@ -9,8 +9,8 @@ from uuid import uuid4
 import pytest
 
 from tests.hub_kit import codes
-from tests.resolvers.access_kit import EMPLOYER, OTHER_TOWN, POINT, SCHOOL, TOWN, Scene, open_scene
-from tests.resolvers.uitval_kit import placed, report, told
+from tests.resolvers.access_kit import EMPLOYER, OTHER_TOWN, POINT, SCHOOL, TOWN, Scene
+from tests.resolvers.uitval_kit import open_places, placed, report, told
 
 if TYPE_CHECKING:
     from registry.migrate import Logins
@@ -23,8 +23,7 @@ SHOWN = "webhook { id url types state reason verifiedAt publicKeys { key validUn
 
 @pytest.fixture(scope="module")
 async def scene(fresh_database: str, fresh_logins: Logins) -> AsyncIterator[Scene]:
-    async with open_scene(fresh_database, fresh_logins) as made:
-        await made.owner.execute("INSERT INTO employer (kvk, name) VALUES ('90000001', 'Bakkerij De Proef')")
+    async with open_places(fresh_database, fresh_logins) as made:
         yield made
 
 

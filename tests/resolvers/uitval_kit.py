@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
-from registry.migrate import role_prefix
-from tests.resolvers.access_kit import EMPLOYER, SCHOOL, Scene, today
+from registry.migrate import Logins, role_prefix
+from tests.resolvers.access_kit import EMPLOYER, SCHOOL, Scene, open_scene, today
 
 KVK = "90000001"
 UITVAL = "uitval { id state basis how endedOn reportedBy }"
 OCCASION = "cursor epoch pos withheld type purpose forget student { id } case { __typename ... on Uitval { id state } }"
+
+
+@asynccontextmanager
+async def open_places(owner_url: str, logins: Logins) -> AsyncIterator[Scene]:
+    """A scene with an employer that has places."""
+    async with open_scene(owner_url, logins) as made:
+        await made.owner.execute("INSERT INTO employer (kvk, name) VALUES ($1, 'Bakkerij De Proef')", KVK)
+        yield made
+
+
+def noon(day: date) -> datetime:
+    return datetime.combine(day, time(12), ZoneInfo("Europe/Amsterdam"))
 
 
 @dataclass
